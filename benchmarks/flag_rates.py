@@ -75,7 +75,7 @@ DEFECTIVE: dict[str, dict[str, str]] = {
 # Flags of signals that only some trials have, and the table that has them: rates are among these trials.
 SIGNALS = dict.fromkeys(
     (
-        "has_bad_plates", "has_contradicting_plates", "has_plate_drift", "has_plate_offset", "has_load_beyond_edge", "has_foreign_load",
+        "has_bad_plates", "has_contradicting_plates", "has_plate_drift", "has_plate_offset", "has_doubtful_plates", "has_load_beyond_edge", "has_foreign_load",
         "has_missing_weight", "has_no_body_mass",
     ),
     "force_plates",

@@ -121,6 +121,7 @@ described AS (
         2 / cycles.stride_time_s * sqrt(0.49 * figures.height_of_leg_mm / 1000 / _gravity_m_s2()) AS cadence_norm,
         element_at(trials.quality, 'rate_claims_ratio')[1] AS rate_claims_ratio,
         element_at(trials.quality, 'missing_frames_pct')[1] AS missing_frames_pct,
+        coalesce(element_at(trials.quality, 'doubtful_plates')[1], 0) > 0 AS has_doubtful_plates,
         element_at(trials.quality, 'contradicted_names')[1]::INTEGER AS n_contradicted_names,
         element_at(trials.quality, 'marker_shift_mm')[1] AS marker_shift_mm,
         element_at(trials.quality, 'marker_jump_mm')[1] AS marker_jump_mm,

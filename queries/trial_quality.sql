@@ -81,6 +81,7 @@ SELECT
     contradicting_plates IS NOT NULL AS has_contradicting_plates,
     drifting_plates IS NOT NULL AS has_plate_drift,
     offset_plates IS NOT NULL AS has_plate_offset,
+    has_doubtful_plates,
     edge_plates IS NOT NULL AS has_load_beyond_edge,
     foreign_plates IS NOT NULL AS has_foreign_load,
     coalesce(carried_pct NOT BETWEEN _least_carried_pct() AND _most_carried_pct(), false) AS has_missing_weight,
@@ -119,6 +120,7 @@ SELECT
             OR has_exchanged_events
             OR is_lying
             OR contradicting_plates IS NOT NULL
+            OR has_doubtful_plates
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'
@@ -336,6 +338,10 @@ SELECT
         ' Not used, because it never returns to zero: force platform ' || bad_plates || '.',
         ' Not used, because it contradicts the person on it (see the notes): force platform '
         || contradicting_plates || '.',
+        CASE
+            WHEN has_doubtful_plates
+                THEN ' A force platform is saturated, or its channels, corners or units can hardly be right: see notes.'
+        END,
         ' Not zero when unloaded: force platform ' || offset_plates || '.',
         ' The unloaded force drifts: force platform ' || drifting_plates || '.',
         ' The centre of pressure is beyond the edge: force platform ' || edge_plates || '.',

@@ -30,6 +30,8 @@ _LEAST_RATE_HZ = 100.0
 _ALIASED_HZ = 300.0  # below this rate most of the signal (20 to 450 Hz) is lost or aliased
 _LEAST_S = 0.5
 _RAIL = 0.005  # share of samples at the rails
+_NEARLY_ZERO = 1e-3
+_MOST_RECTIFIED = 2.5  # mean over standard deviation: 1.3 where noise is rectified; less in bursts
 _HUM = 0.5  # share of the power within 2 Hz of 50 or 60 Hz and their third harmonics
 
 
@@ -99,6 +101,8 @@ def _together(raw: Floats, rate_hz: float, starts_s: Sequence[float]) -> list[En
             if hum > _HUM
             else f"sampled at {rate_hz:g} Hz: too slow for EMG, most of its signal is lost"
             if rate_hz < _ALIASED_HZ
+            else "rectified or smoothed already: its samples are all of one sign, and an envelope of it means nothing"
+            if _is_rectified(raw[i])
             else None
         )
         values = np.maximum(np.interp(at, clock, smooth[i]), 0.0)
@@ -130,6 +134,12 @@ def _saturated(raw: Floats) -> float:
     """Share of the samples that sit, twice or more in a row, at the largest or the smallest value."""
     at_rail = (raw == raw.max()) | (raw == raw.min())
     return float((at_rail[1:] & at_rail[:-1] & (raw[1:] == raw[:-1])).mean())
+
+
+def _is_rectified(raw: Floats) -> bool:
+    """Whether no sample is negative and most are near the smallest one; raw EMG with an offset is far from it on both sides."""
+    least, spread = float(raw.min()), float(raw.std())
+    return least >= -_NEARLY_ZERO * float(np.ptp(raw)) and float(raw.mean()) - least < _MOST_RECTIFIED * spread
 
 
 def _hum(raw: Floats, rate_hz: float) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurostore.arrays import Bools, Floats
-from neurostore.ingest.readers.plate_doubts import doubts, spikes
+from neurostore.ingest.readers.plate_doubts import doubts, remarks, spikes
 from neurostore.ingest.recording import ForcePlate
 
 THRESHOLD_N = 20.0
@@ -112,7 +112,7 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
         returns_to_zero=returns,
         side=wrench.side,
     )
-    notes += doubts(plate) if returns else []
+    notes += [*doubts(plate), *remarks(plate)] if returns else []
     return plate
 
 

@@ -16,7 +16,7 @@ FLAGS = (
     "has_floor_drift", "is_off_floor", "has_knee_crosstalk", "is_up_guessed", "is_fov_guessed", "is_length_nominal",
     "has_impossible_joints", "is_mirrored", "has_impossible_size", "has_unequal_stance",
     "has_impossible_rate", "is_out_of_reach", "is_lying", "has_mixed_up", "has_doubtful_rate", "has_doubtful_unit",
-    "has_exchanged_events", "has_contradicted_names", "has_moved_markers", "has_misplaced_markers", "is_cut_off", "has_jumps",
+    "has_exchanged_events", "has_contradicted_names", "has_moved_markers", "has_misplaced_markers", "is_cut_off", "has_jumps", "has_doubtful_plates",
 )  # fmt: skip
 
 
@@ -195,6 +195,7 @@ CASES = [
     (_good, {"quality": {"knee_offset_deg": 11.0}}, {"has_misplaced_markers"}),
     (_good, {"quality": {"marker_jump_mm": 30.0}}, {"has_moved_markers"}),
     (_good, {"quality": {"body_jumps": 1.0}}, {"has_jumps"}),
+    (_good, {"quality": {"doubtful_plates": 1.0}}, {"has_doubtful_plates"}),
     (_good, {"quality": {"missing_frames_pct": 3.0}}, set()),
     (_good, {"quality": {"missing_frames_pct": 30.0}}, {"is_cut_off"}),
     (_dwarf, {}, {"has_impossible_size"}),
