@@ -10,6 +10,7 @@
 -- stairs) touches nothing and counts as over the platform, and so does a part over another platform that is
 -- unloaded in that frame: nothing is missing there. is_sole_over: so are the tips of the toes and the back of
 -- the shoe, as far as they may reach beyond the markers.
+-- noqa: disable=RF01
 WITH loaded AS (
     SELECT
         frames.subject,

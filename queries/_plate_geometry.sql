@@ -1,5 +1,6 @@
 -- One row: a force platform of a trial with the axes from its middle to the middles of two of its edges.
--- Inputs: force_plates. mm. centre: the middle of its surface. is_step: it is higher than another platform of the trial, like a step of stairs.
+-- Inputs: force_plates. mm. centre: the middle of its surface. is_step: it is higher than another platform of the
+-- trial, like a step of stairs.
 SELECT
     subject,
     session,
