@@ -18,6 +18,7 @@ def test_every_percent_is_linear_between_frames_and_null_across_a_long_gap():
     angle = 100.0 * time
     connection = view_builder.connect(
         gait_cycles=view_builder.text_table(CYCLES),
+        landmarks=view_builder.landmarks(time, {}),
         joint_angles=view_builder.joint_angles(time, {"left_knee_flexion_deg": angle}),
         only=["cycle_curves"],
     )
