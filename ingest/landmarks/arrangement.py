@@ -70,7 +70,7 @@ def check(points: Marks, is_skin: bool) -> tuple[dict[str, float], list[str]]:
     """
     quality: dict[str, float] = {}
     notes = []
-    broken = [*_not_nearer(points), *_trunk(points), *_arms(points)]
+    broken = [*_not_nearer(points), *_trunk(points), *_head(points), *_arms(points)]
     if broken:
         quality["contradicted_names"] = float(len(broken))
         notes.append(f"some names of points contradict the anatomy and may be exchanged: {listed(broken)}")
@@ -117,6 +117,19 @@ def _trunk(points: Marks) -> list[str]:
         to_the_left = np.cross(sternum - c7, t10 - clavicle)
         is_turned = _mostly((to_the_left * (points["right_asis"] - points["left_asis"])).sum(-1), 0.0)
     return [_words(*_TRUNK)] if is_crossed or is_turned or is_inverted else []
+
+
+def _head(points: Marks) -> list[str]:
+    """Whether the markers of the head look backwards, or are left and right the other way round, seen from the pelvis."""
+    head = [f"{side}_head_{end}" for end in ("front", "back") for side in SIDES]
+    if not {*head, "left_asis", "right_asis", "sacrum"} <= set(points):
+        return []
+    left_front, right_front, left_back, right_back = (points[name] for name in head)
+    right = points["right_asis"] - points["left_asis"]
+    forward = (points["left_asis"] + points["right_asis"]) / 2 - points["sacrum"]
+    looks = ((left_front + right_front - left_back - right_back) * forward).sum(-1)
+    to_the_right = ((right_front + right_back - left_front - left_back) * right).sum(-1)
+    return [_words(*head)] if _mostly(0.0, looks) or _mostly(0.0, to_the_right) else []
 
 
 def _arms(points: Marks) -> list[str]:

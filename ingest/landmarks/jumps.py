@@ -6,8 +6,6 @@ glitch) does not count; after a jump it stays where it is.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from neurostore.arrays import Bools, Floats, Ints
@@ -18,7 +16,7 @@ _BODY_M_S2, _FOOT_M_S2 = (
     40.0,
     100.0,
 )  # greater accelerations do not last for a frame: of the body, of a foot that strikes
-_PART_OF_BODY_PCT = 30.0  # percentile over the points: 70 % of them jump
+_MOST = 0.7  # share of the points
 _TIMES_USUAL = 8.0  # of the usual change of a point, which is noise …
 _MOST_NOISE_MM = 100.0  # … unless it is larger than noise
 _AROUND = 3  # frames on each side in which a glitch is over
@@ -41,12 +39,9 @@ def find(
     n = len(values)
     if n < 2 * _AROUND + 4 or not rate_hz > 0 or values.shape[1] < 3:
         return {}, []
-    steps = np.diff(values, axis=0)
-    change = np.linalg.norm(steps[1:-1] - (steps[:-2] + steps[2:]) / 2, axis=-1)  # of step t + 1, (n - 3, J)
-    consecutive = np.diff(frame) == 1
-    change[~(consecutive[:-2] & consecutive[1:-1] & consecutive[2:])] = np.nan
     frame_s2 = 1000.0 / rate_hz**2
     body_mm, marker_mm = max(_BODY_MM, _BODY_M_S2 * frame_s2), max(_MARKER_MM, _FOOT_M_S2 * frame_s2)
+    change = _changes(values, frame)
     quality: dict[str, float] = {}
     notes = []
     at = _of_body(values, change, body_mm)
@@ -56,15 +51,9 @@ def find(
             f"most points jump by more than {body_mm:.0f} mm from one frame to the next and stay there (frames are missing, or "
             f"recordings were joined), at frame {listed((str(int(frame[t + 1])) for t in at), 5)}"
         )
-    if not are_markers:
-        return quality, notes
-    apart: Bools = np.ones(n - 3, bool)
-    for t in at:
-        apart[max(t - 3, 0) : t + 2] = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # points that are never seen
-        limits = np.fmax(marker_mm, np.fmin(_TIMES_USUAL * np.nanmedian(change, axis=0), _MOST_NOISE_MM))
-    single = _of_markers(values, np.where(apart[:, None], change, np.nan), limits)
+    for t in at if are_markers else ():
+        change[max(t - 3, 0) : t + 2] = 0.0
+    single = _of_markers(values, change, marker_mm) if are_markers else {}
     if single:
         quality["marker_jump_mm"] = max(single.values())
         names = listed(f"{labels[j]} by {size:.0f} mm" for j, size in single.items())
@@ -74,41 +63,58 @@ def find(
     return quality, notes
 
 
+def _changes(values: Floats, frame: Ints) -> Floats:
+    """(n - 3, J) mm by which the step t + 1 differs from the mean of the steps beside it; 0 where one of the frames is missing."""
+    steps = np.diff(values, axis=0)
+    bend = steps[1:-1] - 0.5 * (steps[:-2] + steps[2:])
+    change = np.sqrt(np.einsum("tjx,tjx->tj", bend, bend))
+    change[np.isnan(change)] = 0.0
+    consecutive = np.diff(frame) == 1
+    if not consecutive.all():
+        change[~(consecutive[:-2] & consecutive[1:-1] & consecutive[2:])] = 0.0
+    return np.asarray(change)
+
+
 def _of_body(values: Floats, change: Floats, limit_mm: float) -> Ints:
     """Steps (t to t + 1) at which most points jump and stay, each jump once."""
-    seen = np.isfinite(change)
-    most = seen.sum(axis=1) >= max(3, 0.3 * values.shape[1])
-    size = np.full(len(change), 0.0)
-    if most.any():
-        size[most] = np.nanpercentile(change[most], _PART_OF_BODY_PCT, axis=1)
-        limit_mm = max(limit_mm, _TIMES_USUAL * float(np.median(size[most])))
     kept: list[int] = []
-    for t in np.flatnonzero((size > limit_mm) & _is_peak(size)) + 1:
+    is_candidate = _is_of_most(change, limit_mm)
+    if not is_candidate.any():
+        return np.array(kept, np.int64)
+    limit_mm = max(limit_mm, _TIMES_USUAL * float(np.median(change)))
+    is_candidate = _is_of_most(change, limit_mm) & _is_peak(change.sum(axis=1))
+    for t in np.flatnonzero(is_candidate) + 1:
         if kept and t - kept[-1] <= _AROUND:
             continue
         stays = _displacement(values, int(t))
         stays = stays[np.isfinite(stays)]
-        if len(stays) and np.percentile(stays, _PART_OF_BODY_PCT) > limit_mm:
+        if len(stays) and (stays > limit_mm).mean() >= _MOST:
             kept.append(int(t))
     return np.array(kept, np.int64)
 
 
-def _of_markers(values: Floats, change: Floats, limits_mm: Floats) -> dict[int, float]:
-    """Point to its largest jump in mm after which it stays. limits_mm : (J,) of each point."""
-    with np.errstate(invalid="ignore"):
-        t, j = np.nonzero((change > limits_mm) & _is_peak(np.nan_to_num(change)))
+def _is_of_most(change: Floats, limit_mm: float) -> Bools:
+    """(n - 3,) whether 70 % of the points that are seen change by more, and these are a third of all at least."""
+    n_seen, n_more = np.count_nonzero(change, axis=1), np.count_nonzero(change > limit_mm, axis=1)
+    return np.asarray((n_more >= _MOST * n_seen) & (n_seen >= max(3, 0.3 * change.shape[1])))
+
+
+def _of_markers(values: Floats, change: Floats, limit_mm: float) -> dict[int, float]:
+    """Point to its largest jump in mm after which it stays."""
     largest: dict[int, float] = {}
-    for step in np.unique(t) + 1:
-        stays = _displacement(values, int(step))
-        for point in j[t == step - 1]:
-            if stays[point] > limits_mm[point]:
-                largest[int(point)] = max(largest.get(int(point), 0.0), float(stays[point]))
+    for j in np.flatnonzero((change > limit_mm).any(axis=0)):
+        seen = change[:, j][change[:, j] > 0]
+        limit = max(limit_mm, min(_TIMES_USUAL * float(np.median(seen)), _MOST_NOISE_MM))
+        for t in np.flatnonzero((change[:, j] > limit) & _is_peak(change[:, j])) + 1:
+            stays = float(_displacement(values[:, j : j + 1], int(t))[0])
+            if stays > limit:
+                largest[int(j)] = max(largest.get(int(j), 0.0), stays)
     return largest
 
 
 def _is_peak(change: Floats) -> Bools:
-    """(n, …) where a step changes more than both steps beside it, which share a half of its change."""
-    peak: Bools = np.ones(change.shape, bool)
+    """(n,) where a step changes more than both steps beside it, which share a half of its change."""
+    peak: Bools = np.ones(len(change), bool)
     peak[1:] &= change[1:] >= change[:-1]
     peak[:-1] &= change[:-1] >= change[1:]
     return peak

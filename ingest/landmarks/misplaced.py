@@ -7,6 +7,7 @@ checked. Limits and the smallest displacement that each rule finds: docs/decisio
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from neurostore.ingest.landmarks.names import SIDES, Marks
 _TILT_DEG = (-15.0, 35.0)  # posterior and anterior; people with spastic diplegia walk with up to 30
 _OBLIQUITY_DEG = 8.0
 _TWISTED_OBLIQUITY_DEG = 6.0  # where the line of the PSIS disagrees with that of the ASIS by as much
-_SIDEWAYS = 0.085  # of the middle of the PSIS from the plane between the ASIS, as a share of their distance
+_SIDEWAYS, _LEAST_SIDEWAYS_MM = (
+    0.085,
+    18.0,
+)  # of the middle of the PSIS from that of the ASIS, as a share of their distance
 _DEPTH = (0.4, 1.3)  # of the pelvis, as a share of the distance of the ASIS
 _LEAST_UPRIGHT = 0.85  # share of the leg's length by which the hips are above the ankles
 _MOST_LEAN = math.cos(math.radians(45))
@@ -27,6 +31,7 @@ _LEAST_UPRIGHT_FRAMES = 0.1
 _KNEES_STANDING_DEG = 10.0
 _KNEES_WALKING_DEG = 8.0
 _KNEE_AXES_DEG = 15.0
+_ENOUGH_FRAMES = 150
 _RANGE_PCT = (5, 95)  # percentiles of knee flexion near its least and its greatest
 _VALGUS_DEG = 10.0
 _NEARLY_STRAIGHT_DEG = 25.0
@@ -38,6 +43,7 @@ _LENGTHS = {
     "thigh_length": ("hip", "knee", "leg"),
     "shank_length": ("knee", "ankle", "leg"),
     "asis_sacrum_distance": ("asis", "sacrum", "pelvis"),
+    "asis_sacral_marker_distance": ("asis", "sacrum", "pelvis"),  # a marker on the sacrum is not the middle of the PSIS
 }
 
 
@@ -53,10 +59,12 @@ def check(body: Centres, *, is_static: bool) -> tuple[dict[str, float], list[str
     ``misplaced_markers``: how many rules are broken. ``knee_offset_deg``: by how much one knee is more flexed than the
     other throughout a movement, where that is more than 8 degrees; ``trial_quality`` judges it in walking.
     """
-    notes = [*_pelvis(body), *_knee_axes(body), *_one_bowed_leg(body), *_wands(body), *_feet(body)]
-    notes += _standing_knees(body) if is_static else _changed(body)
+    body = _thinned(body)
+    flexion = [_knee_flexion(body, side) for side in SIDES]
+    notes = [*_pelvis(body), *_knee_axes(body), *_one_bowed_leg(body, flexion), *_wands(body), *_feet(body)]
+    notes += _standing_knees(flexion) if is_static else _changed(body)
     quality = {"misplaced_markers": float(len(notes))} if notes else {}
-    offset = 0.0 if is_static else _moving_knees(body)
+    offset = 0.0 if is_static else _moving_knees(flexion)
     if offset > _KNEES_WALKING_DEG:
         quality["knee_offset_deg"] = offset
     return quality, [f"a marker may be misplaced: {note}" for note in notes]
@@ -68,11 +76,24 @@ def add_lengths(body: Centres) -> None:
         body.parameters.add(name, side, length, "mm", "static")
 
 
+def _thinned(body: Centres) -> Centres:
+    """The same with every k-th frame: medians of a hundred frames say as much as those of thousands."""
+    n = len(next(iter(body.points.values()), ()))
+    step = -(-n // _ENOUGH_FRAMES) or 1
+    points, lateral = ({name: values[::step] for name, values in some.items()} for some in (body.points, body.lateral))
+    return replace(body, points=points, lateral=lateral)
+
+
 def _lengths(body: Centres) -> list[tuple[str, str, str, float]]:
     """(parameter, limit, side, median length in mm) of those whose points are there."""
     lengths = []
+    is_marker = body.methods.get("sacrum") == "skin_point"
     for name, (a, b, limit) in _LENGTHS.items():
+        if b == "sacrum" and is_marker != ("marker" in name):
+            continue
         for side in SIDES:
+            if a == "hip" and body.methods.get(f"{side}_hip", "").startswith("functional"):
+                continue  # the static trial may have been computed without it
             ends = [body.points.get(point if point == "sacrum" else f"{side}_{point}") for point in (a, b)]
             if ends[0] is not None and ends[1] is not None:
                 lengths.append((name, limit, side, median_length(ends[0], ends[1])))
@@ -100,7 +121,7 @@ def _pelvis(body: Centres) -> list[str]:
     width, depth = (_median(np.linalg.norm(v, axis=-1)) for v in (across_asis, forward))
     sideways = _median((forward * unit(across_asis)).sum(-1))
     notes = []
-    if abs(sideways) > _SIDEWAYS * width:
+    if abs(sideways) > max(_SIDEWAYS * width, _LEAST_SIDEWAYS_MM):
         notes.append(
             f"the middle of the PSIS (or the sacrum) is {abs(sideways):.0f} mm to the "
             f"{'right' if sideways < 0 else 'left'} of the middle of the ASIS"
@@ -175,8 +196,7 @@ def _knee_flexion(body: Centres, side: str) -> Floats | None:
     return np.degrees(np.arctan2((np.cross(shank, thigh) * right).sum(-1), (thigh * shank).sum(-1)))
 
 
-def _standing_knees(body: Centres) -> list[str]:
-    flexion = [_knee_flexion(body, side) for side in SIDES]
+def _standing_knees(flexion: list[Floats | None]) -> list[str]:
     if flexion[0] is None or flexion[1] is None:
         return []
     left, right = (_median(f) for f in flexion if f is not None)
@@ -188,9 +208,8 @@ def _standing_knees(body: Centres) -> list[str]:
     ]
 
 
-def _moving_knees(body: Centres) -> float:
+def _moving_knees(flexion: list[Floats | None]) -> float:
     """By how many degrees one knee is flexed more than the other at its least and at its greatest flexion; 0 if by neither."""
-    flexion = [_knee_flexion(body, side) for side in SIDES]
     if flexion[0] is None or flexion[1] is None:
         return 0.0
     seen = np.isfinite(flexion[0]) & np.isfinite(flexion[1])
@@ -229,19 +248,18 @@ def _rotations(body: Centres, side: str) -> tuple[float, float] | None:
     return turns[0], turns[1]
 
 
-def _one_bowed_leg(body: Centres) -> list[str]:
+def _one_bowed_leg(body: Centres, flexion: list[Floats | None]) -> list[str]:
     """Whether one knee alone is far beside the line from hip to ankle, while it is nearly straight."""
     bowed = []
-    for side, sign in zip(SIDES, (-1.0, 1.0), strict=True):
-        flexion = _knee_flexion(body, side)
-        if flexion is None:
+    for side, sign, bend in zip(SIDES, (-1.0, 1.0), flexion, strict=True):
+        if bend is None:
             return []
         hip, knee, ankle = (body.points[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
         thigh, shank = unit(hip - knee), unit(knee - ankle)
         forward = unit(np.cross(thigh, body.lateral["pelvis"][..., 2]))
         sine = np.clip((np.cross(thigh, shank) * forward).sum(-1), -1.0, 1.0)
         with np.errstate(invalid="ignore"):
-            bowed.append(_median((sign * np.degrees(np.arcsin(sine)))[flexion < _NEARLY_STRAIGHT_DEG]))
+            bowed.append(_median((sign * np.degrees(np.arcsin(sine)))[bend < _NEARLY_STRAIGHT_DEG]))
     if not abs(bowed[0] - bowed[1]) > _VALGUS_DEG:
         return []
     return [

@@ -81,6 +81,19 @@ def test_a_trunk_the_wrong_way_round(tmp_path):
     assert told(tmp_path, points)[0]["contradicted_names"] == 1
 
 
+def test_a_head_that_looks_backwards(tmp_path):
+    points = person()
+    for side, z in (("L", -1), ("R", 1)):
+        for end, x in (("FHD", 90), ("BHD", -90)):
+            points[side + end] = points["C7"] + [80 + x, 180, 70 * z]
+    assert told(tmp_path, points)[1] == []
+    for pairs in ({"LFHD": "LBHD", "RFHD": "RBHD"}, {"LFHD": "RFHD", "LBHD": "RBHD"}):
+        exchange = pairs | {b: a for a, b in pairs.items()}
+        quality, notes = told(tmp_path, {exchange.get(name, name): values for name, values in points.items()})
+        assert quality["contradicted_names"] == 1
+        assert "left head front/right head front/left head back/right head back" in notes[0]
+
+
 @pytest.mark.parametrize("change", ["slips", "is left behind", "changes places"])
 def test_a_marker_that_moves_on_its_segment(tmp_path, change):
     points = {name: values.copy() for name, values in person().items()}
