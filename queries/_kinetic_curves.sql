@@ -73,16 +73,16 @@ spans AS (
     WINDOW foot_ AS (PARTITION BY subject, session, trial, side, cycle ORDER BY time_s)
 ),
 
-percents AS (SELECT unnest(range(101))::INTEGER AS percent),
-
+-- 505 numbers of which 101 are kept, as in _cycle_curves: DuckDB expects few points of unnest(), and then compares each
+-- with every frame.
 points AS (
     SELECT
         strides.*,
-        percents.percent,
+        percents.percent::INTEGER AS percent,
         strides.start_s + percents.percent / 100.0 * (strides.end_s - strides.start_s) AS at_s
     FROM strides
-    CROSS JOIN percents
-    WHERE strides.side != ''
+    CROSS JOIN range(505) AS percents (percent)
+    WHERE strides.side != '' AND percents.percent <= 100
 ),
 
 -- The keys are those of the left side: DuckDB passes filters on these, and on no others, to both sides of an ASOF join.

@@ -93,7 +93,7 @@ OF_LANDMARKS = ["gait_events", "gait_cycles", "cycle_curves", "spatiotemporal", 
 OF_LANDMARKS += ["trial_quality", "event_agreement", "gait_profile", "change"]
 
 
-OF_CURVES = ["cycle_curves", "gait_profile"]
+OF_CURVES = ["cycle_curves", "gait_profile", "kinetic_curves"]
 WITH_PLATES = ["subject_summary", "joint_kinetics", "kinetic_curves"]
 
 
