@@ -44,28 +44,29 @@ on_plates AS (
         trial,
         frame,
         side,
-        list(plate ORDER BY plate) AS plates,
-        bool_or(is_shared) AS is_shared,
-        bool_and(returns_to_zero) AS returns_to_zero,
-        bool_or(contradicts_body) AS contradicts_body,
-        bool_or(is_heel_over) AS is_heel_over,
-        bool_or(is_toe_over) AS is_toe_over,
-        bool_or(is_sole_over) AS is_sole_over,
-        sum(force.x) AS fx,
-        sum(force.y) AS fy,
-        sum(force.z) AS fz,
-        sum(moment.x + (centre.y * force.z - centre.z * force.y) / 1000) AS mx,
-        sum(moment.y + (centre.z * force.x - centre.x * force.z) / 1000) AS my,
-        sum(moment.z + (centre.x * force.y - centre.y * force.x) / 1000) AS mz,
-        sum(filtered_force.x) AS gx,
-        sum(filtered_force.y) AS gy,
-        sum(filtered_force.z) AS gz,
-        sum(filtered_moment.x + (centre.y * filtered_force.z - centre.z * filtered_force.y) / 1000) AS nx,
-        sum(filtered_moment.y + (centre.z * filtered_force.x - centre.x * filtered_force.z) / 1000) AS ny,
-        sum(filtered_moment.z + (centre.x * filtered_force.y - centre.y * filtered_force.x) / 1000) AS nz,
-        sum(centre.y * force.y) / sum(force.y) AS surface_mm
+        list(plate ORDER BY plate) FILTER (is_own) AS plates,
+        bool_or(is_shared) FILTER (is_own) AS is_shared,
+        bool_and(returns_to_zero) FILTER (is_own) AS returns_to_zero,
+        bool_or(contradicts_body) FILTER (is_own) AS contradicts_body,
+        bool_or(is_heel_over) FILTER (is_own) AS is_heel_over,
+        bool_or(is_toe_over) FILTER (is_own) AS is_toe_over,
+        bool_or(is_sole_over) FILTER (is_own) AS is_sole_over,
+        sum(force.x) FILTER (is_own) AS fx,
+        sum(force.y) FILTER (is_own) AS fy,
+        sum(force.z) FILTER (is_own) AS fz,
+        sum(moment.x + (centre.y * force.z - centre.z * force.y) / 1000) FILTER (is_own) AS mx,
+        sum(moment.y + (centre.z * force.x - centre.x * force.z) / 1000) FILTER (is_own) AS my,
+        sum(moment.z + (centre.x * force.y - centre.y * force.x) / 1000) FILTER (is_own) AS mz,
+        sum(filtered_force.x) FILTER (is_own) AS gx,
+        sum(filtered_force.y) FILTER (is_own) AS gy,
+        sum(filtered_force.z) FILTER (is_own) AS gz,
+        sum(filtered_moment.x + (centre.y * filtered_force.z - centre.z * filtered_force.y) / 1000) FILTER (is_own) AS nx,
+        sum(filtered_moment.y + (centre.z * filtered_force.x - centre.x * filtered_force.z) / 1000) FILTER (is_own) AS ny,
+        sum(filtered_moment.z + (centre.x * filtered_force.y - centre.y * filtered_force.x) / 1000) FILTER (is_own) AS nz,
+        sum(centre.y * force.y) FILTER (is_own) / sum(force.y) FILTER (is_own) AS surface_mm,
+        bool_or(is_guest) AS is_guest
     FROM _plate_contacts(motion)
-    WHERE is_own
+    WHERE is_own OR is_guest
     GROUP BY subject, session, trial, frame, side
 ),
 
@@ -143,7 +144,8 @@ reasoned AS (
     SELECT
         *,
         CASE
-            WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= _least_beside_s() THEN 'no plate'
+            WHEN is_still_beside AND max(time_s) OVER run_ - min(time_s) OVER run_ >= _least_beside_s()
+                THEN CASE WHEN bool_or(is_guest) OVER run_ THEN 'two feet on one plate' ELSE 'no plate' END
             WHEN NOT is_on_plate THEN NULL
             WHEN NOT bool_and(returns_to_zero) OVER run_ THEN 'plate never returns to zero'
             WHEN bool_or(contradicts_body) OVER run_ THEN 'plate contradicts the body'

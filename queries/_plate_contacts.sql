@@ -8,8 +8,9 @@
 -- platform if its midpoint is over it and it stands (heel or toe below 0.5 m/s, relative to the belt) for more than
 -- 0.05 s of the contact. A part of the foot beyond the edge of a platform that is higher than another one (a step of
 -- stairs) touches nothing and counts as over the platform, and so does a part over another platform that is
--- unloaded in that frame: nothing is missing there. is_sole_over: so are the tips of the toes and the back of
--- the shoe, as far as they may reach beyond the markers.
+-- unloaded in that frame: nothing is missing there. is_sole_over: so are the tips of the toes and the back of the
+-- shoe, as far as they may reach beyond the markers. is_guest: the foot stands on the platform, but the contact
+-- belongs to the other foot.
 -- noqa: disable=RF01
 WITH loaded AS (
     SELECT
@@ -200,7 +201,7 @@ far AS (
 -- Values of both feet over the contact: both use the same partition, so one sort is enough.
 summed AS (
     SELECT
-        * EXCLUDE (newton_mm, newton, is_standing),
+        * EXCLUDE (newton_mm, newton),
         sum(newton_mm) FILTER (side = 'left') OVER contact_ / sum(newton) FILTER (side = 'left') OVER contact_
             AS left_gap_mm,
         sum(newton_mm) FILTER (side = 'right') OVER contact_ / sum(newton) FILTER (side = 'right') OVER contact_
@@ -249,6 +250,7 @@ SELECT
         stated_side = side AND coalesce(gap_mm <= 2 * _own_contact_mm(), true),
         gap_mm <= _own_contact_mm() AND (other_gap_mm IS NULL OR gap_mm <= other_gap_mm)
     ) AS is_own,
-    stated_side IS NULL AND coalesce(other_standing_s, 0) > _passing_s() AS is_shared
+    stated_side IS NULL AND coalesce(other_standing_s, 0) > _passing_s() AS is_shared,
+    NOT coalesce(is_own, false) AND is_standing = 1 AS is_guest
 FROM paired
-WHERE stated_side = side OR (stated_side IS NULL AND gap_mm <= _own_contact_mm())
+WHERE stated_side = side OR (stated_side IS NULL AND (gap_mm <= _own_contact_mm() OR is_standing = 1))

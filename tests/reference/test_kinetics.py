@@ -143,6 +143,17 @@ def test_a_foot_over_two_platforms_is_valid_although_its_heel_rises_over_one_tha
     assert (rows["apart_s"] < 0.005).all()
 
 
+def test_a_foot_on_the_platform_of_the_other_foot_is_not_beside_platforms(lake):
+    """LABQ stands with both feet on platform 3, LABP walks over one with both: neither foot has `no plate` there."""
+    reasons = lake.sql(
+        "SELECT DISTINCT subject, side, reason FROM ground_reaction WHERE reason IS NOT NULL AND "
+        "(subject = 'LABQ' AND trial = 'static' OR subject = 'LABP' AND side = 'left' AND time_s BETWEEN 2.7 AND 3.1)"
+    )
+    found = {(subject, side): reason for subject, side, reason in reasons.rows()}
+    assert found["LABQ", "right"] == found["LABP", "left"] == "two feet on one plate"
+    assert "no plate" not in found.values()
+
+
 def test_a_step_whose_toes_push_off_beside_the_platform_is_not_valid(lake):
     """LABG's second right step: in single support the platform carries 96 % of the moving weight, then 70 % as the heel rises."""
     rows = lake.sql(
