@@ -7,6 +7,10 @@ import numpy as np
 from .kernels import follow, kernel, place
 from .normal_kernels import gather_targets, normal_columns, to_free
 
+#: predicted decrease after which a frame is done at the usual tolerance: a share of the cost, and m² of the weighted mean
+#: square, whichever is less. The step itself is still taken.
+NEGLIGIBLE, UNSEEN, USUAL = 1e-4, 1e-9, 1e-5
+
 
 @kernel
 def factor(a, row_start, row):
@@ -200,7 +204,8 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
     a, y = np.zeros((n, n)), np.zeros(n)
     kept, kept_y, step, before = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
     fixed, delta = np.zeros(n, np.bool_), np.zeros(n)
-    past, off = np.empty((3, n)), np.zeros(3)
+    past, off = np.empty((3, n)), np.zeros((3, n))
+    share = min((tolerance / USUAL) ** 2, 1.0)
     past[:] = start[free]
     n_warm = 0
     for t in range(q.shape[0]):
@@ -215,11 +220,16 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             steps[t] = 0
             n_warm = min(n_warm, 1)
             continue
-        order = 0
-        for k in range(1, min(n_warm, 3)):
-            if off[k] < off[order]:
-                order = k
+        total = 0.0
+        for m in range(weight.shape[1]):
+            total += weight[t, m]
+        for m in range(turn_weight.shape[1]):
+            total += turn_weight[t, m]
         for u in range(n):
+            order = 0
+            for k in range(1, min(n_warm, 3)):
+                if off[k, u] < off[order, u]:
+                    order = k
             q[t, free[u]] = min(max(drawn_on(past, u, order), low[free[u]]), high[free[u]])
         damping = 1e-8 if n_warm > 0 else 1e-3
         is_newton = n_warm > 0
@@ -234,18 +244,20 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
                     equations(tree, n_axes, q[t], wished, wish[t], wish_weight[t], points, at[t], weight[t], miss[t], turns,
                               to[t], turn_weight[t], is_newton, work, a, y)  # fmt: skip
                 else:
-                    damping = max(damping * 10.0, 1e-6)
+                    damping = max(damping * 10.0, 1e-3)
                 continue
-            size = 0.0
+            size, gain = 0.0, 0.0
             for u in range(n):
                 size = max(size, abs(step[u]))
+                gain += step[u] * y[u]
             if size > 0.5:  # at most half a radian, since the equations are linear only for small steps
                 for u in range(n):
                     step[u] *= 0.5 / size
             for u in range(n):
                 before[u] = q[t, free[u]]
                 q[t, free[u]] = before[u] + step[u]
-            if size < tolerance:
+            is_small = damping < 1e-4 and 0.0 <= gain < share * min(NEGLIGIBLE * now, UNSEEN * total)
+            if size < tolerance or is_small:  # a damped step promises little, however far it is to go
                 break
             for u in range(n):
                 for i in range(row_start[u], row_start[u + 1]):
@@ -265,7 +277,7 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
                         a[u, row[i]] = kept[u, row[i]]
                     a[u, u] = kept[u, u]
                     y[u] = kept_y[u]
-                damping = max(damping * 10.0, 1e-6)
+                damping = max(damping * 10.0, 1e-3)
                 if damping > 1e8:
                     break
         for u in range(n):  # remove whole turns, which would be carried on from frame to frame
@@ -286,10 +298,9 @@ def fit_frames(tree, n_axes, pattern, limits, start, q, wished, wish, wish_weigh
             work[10],
             work[3],
         )
-        off[:] = 0.0
         for k in range(3):
             for u in range(n):
-                off[k] = max(off[k], abs(q[t, free[u]] - drawn_on(past, u, k)))
+                off[k, u] = 0.5 * off[k, u] + abs(q[t, free[u]] - drawn_on(past, u, k))
         for u in range(n):
             past[2, u], past[1, u], past[0, u] = past[1, u], past[0, u], q[t, free[u]]
         n_warm += 1

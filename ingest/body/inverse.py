@@ -27,7 +27,11 @@ SETTLED_M = 0.001
 #: mean distance, m, below which a rough fit does not search for another minimum
 ROUGH_M = 0.015
 #: number of times a trial may leave a worse minimum, and number of starts for frames that are far worse than the others
-ESCAPES, LOOKED_AGAIN = 2, 40
+ESCAPES, LOOKED_AGAIN = 8, 40
+#: parts of a trial of which each has its worst frame fitted afresh, if that is worse than the usual frame
+PARTS = 20
+#: frames that are fitted from a better pose before it is asked whether they are better too
+CARRIED = 16
 #: a coordinate is unknown where 1 mm in the targets can turn it by more than this (radians), or move it (metres)
 UNKNOWN_TURN_PER_M = 60.0
 UNKNOWN_MOVE_PER_M = 20.0
@@ -216,8 +220,8 @@ def _guesses(one: Prepared) -> list[Floats]:
 def _escape(prepared: Prepared, result: list[Array]) -> None:
     """Leave a worse minimum in which warm starts keep the trial, such as an arm against its limits.
 
-    The worst frames are fitted from the default pose of all but the root. Where that is clearly better, the trial is
-    fitted from there to both ends, and each frame keeps its better fit.
+    The worst frames, of parts of the trial, are fitted from the default pose of all but the root. Where that is clearly
+    better, the frames before and after it are fitted from there, and each keeps its better fit.
     """
     tree = prepared.tree
     root = set(tree.arrays.column_q[: tree.arrays.column_start[1]].tolist()) if tree.n_nodes else set()
@@ -226,9 +230,12 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
     for _ in range(ESCAPES):
         q, _, cost, steps = result
         mean = np.where(steps > 0, cost / np.where(total > 0, total, 1.0), 0.0)
-        worst = np.argsort(mean)[::-1][: len(mean) // 2 + 1][:: max(1, len(mean) // 12)][:5]
+        parts = np.array_split(np.arange(len(mean)), min(len(mean), PARTS))
+        worst = sorted((int(part[np.argmax(mean[part])]) for part in parts), key=lambda t: -mean[t])
+        least = max(SETTLED_M**2, float(np.median(mean)))
+        worst = [t for t in worst if mean[t] >= least]
         better = None
-        for t in (int(t) for t in worst if mean[t] > SETTLED_M**2):
+        for t in worst:
             guess = q[t].copy()
             guess[limbs] = prepared.held[t, limbs]
             solved = solve_from(prepared.of(slice(t, t + 1)), guess, 200)
@@ -237,15 +244,26 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
                 break
         if better is None:
             return
-        t, start = better
-        ahead = solve_from(prepared.of(slice(t, None)), start)
-        again = list(ahead)
-        if t:
-            back = solve_from(prepared.of(np.arange(t - 1, -1, -1)), start)
-            again = [np.concatenate([b[::-1], f]) for b, f in zip(back, ahead, strict=True)]
-        wins = again[2] < 0.95 * cost
+        for towards in (1, -1):
+            _carry(prepared, result, better[0], better[1], towards)
+
+
+def _carry(prepared: Prepared, result: list[Array], t: int, start: Floats, towards: int) -> None:
+    """Fit from a better pose of frame t to one end of the trial (towards 1 or -1) as long as that is better.
+
+    Each frame keeps its better fit. It ends where none of a number of frames is better.
+    """
+    end = len(result[2]) if towards > 0 else -1
+    t += min(towards, 0)
+    while (end - t) * towards > 0:
+        frames = np.arange(t, t + towards * min(CARRIED, abs(end - t)), towards)
+        again = solve_from(prepared.of(frames), start)
+        wins = again[2] < 0.95 * result[2][frames]
         for old, new in zip(result, again, strict=True):
-            old[wins] = new[wins]
+            old[frames[wins]] = new[wins]
+        if not wins[CARRIED // 2 :].any():
+            return
+        t, start = t + towards * len(frames), again[0][-1]
 
 
 def _look_again(prepared: Prepared, result: list[Array]) -> None:

@@ -13,6 +13,7 @@ from neurostore.errors import UsageError
 from neurostore.ingest.body.forward import forward, marker_places
 from neurostore.ingest.body.inverse import equations, fit
 from neurostore.ingest.body.osim import read_model
+from neurostore.ingest.body.person import person
 from neurostore.ingest.body.targets import Targets, prepare
 
 EVERY = Path(__file__).parent / "every_joint.osim"
@@ -167,3 +168,19 @@ def test_targets_that_do_not_fit_the_model_are_named(model):
         fit(model, Targets({"root_0": np.zeros((3, 3))}, {"root_0": -1.0}))
     with pytest.raises(UsageError, match="the same number of frames"):
         fit(model, Targets({"root_0": np.zeros((3, 3)), "root_1": np.zeros((4, 3))}))
+
+
+def test_few_markers_take_few_steps():
+    """What twelve joint centres do not determine is not chased: 7.1 steps per frame before, and no frame is worse."""
+    model = person()
+    ends = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+    names = [m.name for m in model.markers if m.name.endswith(ends)]
+    rng = np.random.default_rng(0)
+    phase, rate = rng.uniform(0, 6, len(model.coordinates)), rng.uniform(0.3, 1.0, len(model.coordinates))
+    values = 0.2 * np.sin(2 * np.pi * rate * np.arange(80)[:, None] / 100 + phase)
+    places = marker_places(model, values, names)
+    places = places + rng.normal(size=places.shape) * 0.003
+    found = fit(model, Targets({n: places[:, k] for k, n in enumerate(names)}))
+    strict = fit(model, Targets({n: places[:, k] for k, n in enumerate(names)}), tolerance=1e-9)
+    assert found.steps.mean() < 6.5
+    np.testing.assert_allclose(found.rms_m, strict.rms_m, rtol=1e-3)
