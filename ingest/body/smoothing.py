@@ -20,8 +20,8 @@ from scipy.linalg import solveh_banded
 
 from neurostore.arrays import Floats
 
-from .inverse import equations
 from .targets import Prepared
+from .unknown import equations
 
 #: frames that are solved together, and how many of them overlap with the next block
 BLOCK, OVERLAP = 4000, 200

@@ -11,10 +11,11 @@ from scipy.optimize import least_squares
 
 from neurostore.errors import UsageError
 from neurostore.ingest.body.forward import forward, marker_places
-from neurostore.ingest.body.inverse import equations, fit
+from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.osim import read_model
 from neurostore.ingest.body.person import person
 from neurostore.ingest.body.targets import Targets, prepare
+from neurostore.ingest.body.unknown import equations
 
 EVERY = Path(__file__).parent / "every_joint.osim"
 
