@@ -60,9 +60,12 @@ on_plates AS (
         sum(filtered_force.x) FILTER (is_own) AS gx,
         sum(filtered_force.y) FILTER (is_own) AS gy,
         sum(filtered_force.z) FILTER (is_own) AS gz,
-        sum(filtered_moment.x + (centre.y * filtered_force.z - centre.z * filtered_force.y) / 1000) FILTER (is_own) AS nx,
-        sum(filtered_moment.y + (centre.z * filtered_force.x - centre.x * filtered_force.z) / 1000) FILTER (is_own) AS ny,
-        sum(filtered_moment.z + (centre.x * filtered_force.y - centre.y * filtered_force.x) / 1000) FILTER (is_own) AS nz,
+        sum(filtered_moment.x + (centre.y * filtered_force.z - centre.z * filtered_force.y) / 1000)
+        FILTER (is_own) AS nx,
+        sum(filtered_moment.y + (centre.z * filtered_force.x - centre.x * filtered_force.z) / 1000)
+        FILTER (is_own) AS ny,
+        sum(filtered_moment.z + (centre.x * filtered_force.y - centre.y * filtered_force.x) / 1000)
+        FILTER (is_own) AS nz,
         sum(centre.y * force.y) FILTER (is_own) / sum(force.y) FILTER (is_own) AS surface_mm,
         bool_or(is_guest) AS is_guest
     FROM _plate_contacts(motion)
