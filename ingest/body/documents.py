@@ -183,7 +183,8 @@ def _with_defaults(model: Element, defaults: Element, problems: list[str]) -> bo
     """Give elements what they lack from the default of their kind; whether any lacked something."""
     is_changed = False
     for default in defaults:
-        if default.tag.endswith("Joint") or default.tag == "SpatialTransform":
+        is_joint = default.tag.endswith("Joint") and default.tag != "CMC_Joint"  # a task of OpenSim's tracking tool
+        if is_joint or default.tag == "SpatialTransform":
             problems.append(f"its <defaults> hold a {default.tag}; write its values into the joints instead")
         if default.tag not in _DEFAULTED:
             continue

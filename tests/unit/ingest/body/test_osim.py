@@ -58,7 +58,8 @@ def _in_another_form():
     # the second frame is the body's own again, but for a shift along the first one's x axis
     first += f"<components>{second}</components></PhysicalOffsetFrame>"
     text = text.replace('<Body name="root">', f'<Body name="root"><components>{first}</components>')
-    defaults = "<defaults><Coordinate><range>-10 10</range><locked>0</locked></Coordinate></defaults>"
+    # a CMC_Joint, as Rajagopal's model has it, is a task of OpenSim's tracking tool
+    defaults = "<defaults><Coordinate><range>-10 10</range><locked>0</locked></Coordinate><CMC_Joint/></defaults>"
     ground = frame.format("floor", "..", "0 0 0", "</PhysicalOffsetFrame>")
     ground = f"<Ground><components>{ground}</components></Ground>"
     text = text.replace(MODEL, f'{MODEL}{defaults}{ground}<MarkerSet file="own.xml"/>').replace(
