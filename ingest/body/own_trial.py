@@ -26,7 +26,7 @@ from .own_model import fit_own, read_own
 from .scale_setup import ScaleSetup, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
 
-VERSION = 2
+VERSION = 3
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
 #: our segment -> the corresponding body of gait models, without side
