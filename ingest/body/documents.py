@@ -78,14 +78,19 @@ def setup_root(path: str | Path, what: str, sets: tuple[str, ...]) -> Element:
     """
     root = _xml(path, what)
     for name in sets:
-        for element in list(root.iter(name)):
-            if element.get("file"):
-                beside = Path(path).parent / element.get("file", "").replace("\\", "/")
-                found = _xml(beside, f"the <{name}> of {Path(path).name}").find(f".//{name}")
-                if found is None:
-                    raise InputError(beside, f"holds no <{name}>, which {Path(path).name} says is in it")
-                element[:] = list(found)
+        read_sets(root, name, path)
     return root
+
+
+def read_sets(within: Element, name: str, path: str | Path) -> None:
+    """Put into the sets of this name what is in files beside the set-up. Raises InputError as :func:`setup_root` does."""
+    for element in list(within.iter(name)):
+        if element.get("file"):
+            beside = Path(path).parent / element.get("file", "").replace("\\", "/")
+            found = _xml(beside, f"the <{name}> of {Path(path).name}").find(f".//{name}")
+            if found is None:
+                raise InputError(beside, f"holds no <{name}>, which {Path(path).name} says is in it")
+            element[:] = list(found)
 
 
 def _xml(path: str | Path, what: str) -> Element:

@@ -76,11 +76,21 @@ def read_ik_setup(path: str | Path) -> IkSetup:
     InputError : no such set-up, a number that is none, or a coordinate task that takes its values from a file.
     """
     root = setup_root(path, "an IK set-up", ("IKTaskSet",))
-    markers = root.findall(".//IKTaskSet/objects/IKMarkerTask")
-    if not markers:
+    if root.find(".//IKTaskSet/objects/IKMarkerTask") is None:
         raise InputError(path, f"begins with <{root.tag}> and holds no <IKMarkerTask>; expected an IK set-up")
     problems: list[str] = []
-    applied = [t for t in markers if _is_applied(t, problems)]
+    weights, coordinates = tasks_of(root, problems)
+    constraint = root.find(".//constraint_weight")
+    text = "" if constraint is None else (constraint.text or "").strip().lower()
+    exact = np.inf if text in ("", "inf", "infinity") else _number(root, ".//constraint_weight", problems, lowest=0.0)
+    if problems:
+        raise InputError(path, *problems)
+    return IkSetup({n: w for n, w in weights.items() if w > 0}, coordinates, exact)
+
+
+def tasks_of(root: ET.Element, problems: list[str]) -> tuple[dict[str, float], dict[str, CoordinateTask]]:
+    """Marker -> weight, 0 included, and the coordinate tasks of a weight above 0, of those that are applied."""
+    applied = [t for t in root.findall(".//IKTaskSet/objects/IKMarkerTask") if _is_applied(t, problems)]
     weights = {t.get("name", ""): _number(t, "weight", problems, lowest=0.0) for t in applied}
     coordinates: dict[str, CoordinateTask] = {}
     for task in root.findall(".//IKTaskSet/objects/IKCoordinateTask"):
@@ -95,14 +105,7 @@ def read_ik_setup(path: str | Path) -> IkSetup:
             )
             continue
         coordinates[name] = CoordinateTask(weight, _number(task, "value", problems) if kind == MANUAL else None)
-    constraint = root.find(".//constraint_weight")
-    text = "" if constraint is None else (constraint.text or "").strip().lower()
-    exact = np.inf if text in ("", "inf", "infinity") else _number(root, ".//constraint_weight", problems, lowest=0.0)
-    if problems:
-        raise InputError(path, *problems)
-    return IkSetup(
-        {n: w for n, w in weights.items() if w > 0}, {n: c for n, c in coordinates.items() if c.weight > 0}, exact
-    )
+    return weights, {n: c for n, c in coordinates.items() if c.weight > 0}
 
 
 def _number(element: ET.Element, name: str, problems: list[str], lowest: float = -np.inf) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from .documents import files_of_sets
 from .fitting import BodyFit, missed_by, quality_of
 from .forward import forward
 from .ik_setup import IkSetup
+from .marker_placer import Placer, calibrations_of, given_places, register
 from .model import TRANSLATIONAL, Model
 from .own_model import fit_own, read_own
 from .scale_setup import ScaleSetup, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
 
-VERSION = 3
+VERSION = 4
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
 #: our segment -> the corresponding body of gait models, without side
@@ -66,22 +68,15 @@ def own_body(
     rows = np.flatnonzero(landmarks.person == 0)
     named = dict(own.get("markers", {}))
     points = _points(recording, landmarks, model, named, cutoff_hz)
-    given = {c.parameter: c.value for c in calibrations if c.parameter.startswith(MEASURED) and c.source == "static"}
-    measured: dict[str, float] = {}
+    scaled = _Scaled(model)
     if scale is not None:
-        left = tuple(m for m in scale.measurements if MEASURED + m.name not in given)
-        measured = {m.name: given[MEASURED + m.name] for m in scale.measurements if m not in left}
-        measured |= measure(model, left, {n: p / 1000 for n, p in points.items()})
-        factors = factors_by_body(scale, measured)
-        missing = [body for body in factors if body not in model.bodies]
-        model = scale_model(model, {b: f for b, f in factors.items() if b not in missing}, mass_kg=mass_kg)
+        metres = {n: p / 1000 for n, p in points.items()}
+        scaled = _scaled(model, scale, metres, calibrations, mass_kg)
+        if scale.placer is not None:
+            _place_markers(scaled, scale.placer, metres, landmarks.time_s[rows], calibrations)
+    model = scaled.model
     fitted, notes = fit_own(model, points, landmarks.time_s[rows], setup)
-    if scale is not None and missing:
-        notes.append(f"bodies of the scale set-up that the model does not have are left out: {listed(missing)}")
-    if scale is not None and scale.places_markers:
-        notes.append(
-            "the scale set-up also places markers (MarkerPlacer), which is not done: they stay where scaling puts them"
-        )
+    notes += scaled.notes
     coordinates = {
         c.name: np.degrees(fitted.values[:, i]) if c.is_rotational else fitted.values[:, i]
         for i, c in enumerate(model.coordinates)
@@ -96,12 +91,71 @@ def own_body(
         fitted.filled,
         is_own_model=True,
     )
-    result.calibrations = [Calibration(MEASURED + n, None, v, "", "estimated") for n, v in measured.items()]
+    result.calibrations = scaled.calibrations
     about = {"own_model": model.name, "model_sha256": model.sha256, "markers": list(fitted.markers), "named": named}
+    if scaled.registered:
+        about["registered"] = scaled.registered
     result.steps = [Step("body_fit", VERSION, about)]
     result.quality = quality_of(result.residual_rms_mm)
     result.notes = [f"body {model.name}: {note}" for note in notes]
     return result
+
+
+@dataclass
+class _Scaled:
+    """The model as it is fitted; what its scaling found, and which of its markers were registered."""
+
+    model: Model
+    calibrations: list[Calibration] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    registered: list[str] = field(default_factory=list)
+
+
+def _scaled(
+    model: Model,
+    scale: ScaleSetup,
+    points_m: Mapping[str, Floats],
+    calibrations: list[Calibration],
+    mass_kg: float | None,
+) -> _Scaled:
+    """The model with the factors of the set-up, those that the session's static trial measured before those of this one."""
+    given = {c.parameter: c.value for c in calibrations if c.parameter.startswith(MEASURED) and c.source == "static"}
+    left = tuple(m for m in scale.measurements if MEASURED + m.name not in given)
+    measured = {m.name: given[MEASURED + m.name] for m in scale.measurements if m not in left}
+    measured |= measure(model, left, points_m)
+    factors = factors_by_body(scale, measured)
+    missing = [body for body in factors if body not in model.bodies]
+    result = _Scaled(scale_model(model, {b: f for b, f in factors.items() if b not in missing}, mass_kg=mass_kg))
+    result.calibrations = [Calibration(MEASURED + n, None, v, "", "estimated") for n, v in measured.items()]
+    if missing:
+        result.notes.append(f"bodies of the scale set-up that the model does not have are left out: {listed(missing)}")
+    return result
+
+
+def _place_markers(
+    scaled: _Scaled,
+    placer: Placer,
+    points_m: Mapping[str, Floats],
+    time_s: Floats,
+    calibrations: list[Calibration],
+) -> None:
+    """Put the markers of the scaled model where the session's static trial registered them, else by this trial itself."""
+    places = given_places(scaled.model, calibrations)
+    if places:
+        movable = [m.name for m in scaled.model.markers if m.name in points_m and not m.is_fixed]
+        lost = [n for n in movable if n not in places]
+        notes = (
+            [f"markers that the static trial does not have stay where scaling puts them: {listed(lost)}"]
+            if lost
+            else []
+        )
+    else:
+        places, notes = register(scaled.model, placer, points_m, time_s)
+        scaled.calibrations += calibrations_of(places)
+    scaled.notes += notes
+    if places:
+        scaled.model = scale_model(scaled.model, {}, places, name=scaled.model.name)
+        scaled.registered = sorted(places)
 
 
 def files_version(own: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +185,12 @@ def _read_files(
     strangers = scale.strangers(model) if scale is not None else []
     if strangers:
         raise InputError(files["scale"], f"scales {', '.join(strangers)}, which is not a body of {model.name}")
+    strangers = scale.placer.strangers(model) if scale is not None and scale.placer is not None else []
+    if strangers:
+        raise InputError(
+            files["scale"],
+            f"its MarkerPlacer has a task of {', '.join(strangers)}, which is not a coordinate of {model.name}",
+        )
     return model, setup, scale
 
 

@@ -2,7 +2,7 @@
 
 A measurement is the mean, over pairs of markers, of their distance in the trial divided by that in the model's default
 pose; it scales bodies along the axes that the set-up names. OpenSim takes the mean over a stretch of time, here the
-median over the frames that have both markers is taken. The placing of markers is not read.
+median over the frames that have both markers is taken. How markers are placed is in :mod:`.marker_placer`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from neurostore.errors import InputError
 from .documents import setup_root
 from .elements import is_true, numbers, text_of
 from .forward import marker_places
+from .marker_placer import Placer, read_placer
 from .model import Model
 
 MEASURED, MANUAL = _ORDER = ("measurements", "manualScale")
@@ -41,13 +42,13 @@ class Measurement:
 class ScaleSetup:
     """What a ScaleTool set-up applies: measurements, and manual factors (3,) by body, which come last or first.
 
-    places_markers : it also asks for OpenSim's MarkerPlacer.
+    placer : how it places the markers of the scaled model; None: it leaves them where scaling puts them.
     """
 
     measurements: tuple[Measurement, ...] = ()
     manual: Mapping[str, Floats] = field(default_factory=dict)
     is_manual_last: bool = True
-    places_markers: bool = False
+    placer: Placer | None = None
 
     def strangers(self, model: Model) -> list[str]:
         """Bodies without which a measurement or a manual scale would do nothing.
@@ -64,10 +65,17 @@ def read_scale_setup(path: str | Path) -> ScaleSetup:
     Raises
     ------
     InputError : no such set-up, a measurement without two markers per pair or without a body, manual scales that are not
-        three numbers or have no place in the scaling order; everything at once.
+        three numbers or have no place in the scaling order, a task of its MarkerPlacer that cannot be read; everything at
+        once.
     """
     root = setup_root(path, "a ScaleTool set-up", ("MeasurementSet", "ScaleSet"))
     problems: list[str] = []
+    scaler = root.find(".//ModelScaler")
+    try:
+        is_scaled = scaler is None or is_true(scaler, "apply", True)
+    except ValueError as error:
+        problems.append(f"its ModelScaler: {error}")
+        is_scaled = True
     order = (root.findtext(".//ModelScaler/scaling_order") or "").strip().strip("()").split()
     strangers = [word for word in order if word not in _ORDER]
     if strangers:
@@ -77,13 +85,14 @@ def read_scale_setup(path: str | Path) -> ScaleSetup:
         problems.append("it has manual scales and no <scaling_order>; expected measurements, manualScale or both")
     measurements = _measurements(root, problems) if not order or MEASURED in order else ()
     manual = manual if MANUAL in order else {}
-    if not measurements and not manual and not problems:
+    if not is_scaled:
+        measurements, manual = (), {}
+    placer = read_placer(root, path, problems)
+    if not measurements and not manual and placer is None and not problems:
         problems.append(f"begins with <{root.tag}> and applies no <Measurement>; expected a ScaleTool set-up")
     if problems:
         raise InputError(path, *problems)
-    placer = root.find(".//MarkerPlacer")
-    places_markers = placer is not None and text_of(placer, "apply").lower() != "false"
-    return ScaleSetup(measurements, manual, order[-1:] != [MEASURED], places_markers)
+    return ScaleSetup(measurements, manual, order[-1:] != [MEASURED], placer)
 
 
 def _manual(root: Element, problems: list[str]) -> dict[str, Floats]:
