@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,34 @@ class PlainFirst:
         """What a parameter calls to get its judge."""
         return self
 
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+    def coerce(self, value: Any, *more: Any, **given: Any) -> Any:
         """The value as the command gets it. Raises typer's BadParameter for one that it must not have."""
-        if not param.multiple and param.nargs == 1:
-            about, wanted = param.type_descriptor.parameter_info, param.type_descriptor.annotation
-            if value is None or value is param.default:
+        with suppress(AttributeError, KeyError):  # a typer whose parameters are otherwise judges everything itself
+            if _is_plain(value, given["param"]):
                 return value
-            if about.parser is None and type(value) is str:
-                if wanted is str:
-                    return value
-                if (
-                    wanted is Path
-                    and not _is_checked(about)
-                    and (os.access(value, os.R_OK) or not os.path.lexists(value))
-                ):
-                    return Path(value)
-        return self._judge().coerce(value, param=param, ctx=ctx)
+            if _is_plain_path(value, given["param"]):
+                return Path(value)
+        return self._judge().coerce(value, *more, **given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._judge(), name)
+
+
+def _is_plain(value: Any, param: Any) -> bool:
+    """Whether a value is left out, or is a text that stays one."""
+    if param.multiple or param.nargs != 1:
+        return False
+    is_text = type(value) is str and param.type_descriptor.annotation is str
+    return value is None or value is param.default or (is_text and param.type_descriptor.parameter_info.parser is None)
+
+
+def _is_plain_path(value: Any, param: Any) -> bool:
+    """Whether a text is a path of which no more is asked than that it can be read."""
+    about = param.type_descriptor.parameter_info
+    if param.multiple or param.nargs != 1 or type(value) is not str or about.parser is not None:
+        return False
+    is_path = param.type_descriptor.annotation is Path and not _is_checked(about)
+    return is_path and (os.access(value, os.R_OK) or not os.path.lexists(value))
 
 
 def _is_checked(about: Any) -> bool:

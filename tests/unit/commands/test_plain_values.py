@@ -20,11 +20,11 @@ def judged(monkeypatch):
     names = []
     own = plain_values.PlainFirst.coerce
 
-    def coerce(self, value, param, ctx):
+    def coerce(self, value, **given):
         judge = self._judge
-        self._judge = lambda: names.append(param.name) or judge()
+        self._judge = lambda: names.append(given["param"].name) or judge()
         try:
-            return own(self, value, param, ctx)
+            return own(self, value, **given)
         finally:
             self._judge = judge
 
@@ -64,3 +64,16 @@ def test_other_values_are_judged(app, judged, tmp_path):
     assert {"format", "n", "where", "only"} <= set(judged)
     for wrong in (["--n", "0"], ["--n", "x"], ["--format", "tsv"], ["--only", str(tmp_path / "none")]):
         assert CliRunner().invoke(app, ["told", "x", *wrong]).exit_code == 2
+
+
+def test_a_typer_with_other_parameters_judges_everything_itself():
+    class Judge:
+        limit = 7
+
+        def coerce(self, value, **given):
+            return ("judged", value, given)
+
+    first = plain_values.PlainFirst(Judge)
+    assert first.coerce("x", ctx=1) == ("judged", "x", {"ctx": 1})
+    assert first.coerce("x", param=object(), more=2)[0] == "judged"
+    assert first.limit == 7
