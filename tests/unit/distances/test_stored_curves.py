@@ -26,6 +26,7 @@ class Lake:
             self.connection.register("_given", rows.to_arrow())
             self.connection.execute(f"CREATE TABLE {name} AS FROM _given")
             self.connection.unregister("_given")
+        self.connection.execute("CREATE VIEW landmarks AS FROM joint_angles")  # the same frames
         views.register_base(self.connection, {"macros"})
         views.create(self.connection, "_cycle_curves", views.sources()["_cycle_curves"])
         self.connection.execute(
