@@ -316,7 +316,7 @@ SELECT
             WHEN knee_offset_deg IS NOT NULL AND n_steady_cycles > 0
                 THEN
                     ' One knee is flexed by ' || round(knee_offset_deg)::INTEGER::VARCHAR
-                    || ' degrees more than the other throughout: a marker of the knee may be misplaced.'
+                    || ' degrees more than the other throughout: a contracture, or a misplaced marker.'
         END,
         CASE
             WHEN n_cycles > 0 AND n_steady_cycles < n_cycles AND usual_reason IS NOT NULL
