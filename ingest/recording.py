@@ -144,6 +144,7 @@ class ForcePlate:
     zero : how the baseline was removed. is_flipped : the file's forces are those on the platform.
     returns_to_zero : the platform is unloaded at some time of the trial.
     side : 'left' or 'right' where the source itself says whose foot it is.
+    is_doubtful : its channels, corners or units can hardly be what the source says (``readers.plate_doubts``).
     contradicts_body : its forces disagree with the person on it (``kinetics.body_check``); None if that is not known.
     """
 
@@ -167,6 +168,7 @@ class ForcePlate:
     is_flipped: bool = False
     returns_to_zero: bool = True
     side: str | None = None
+    is_doubtful: bool = False
     contradicts_body: bool | None = None
 
 

@@ -14,7 +14,6 @@ from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, 
 from neurostore.ingest.pipeline import session_up
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.readers import recorded_at
-from neurostore.ingest.readers.plate_doubts import doubts
 from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
 
@@ -131,7 +130,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         )
     recording.quality |= session_up.quality_of(recording)
     shown, landmarks = _landmarks(recording, source, batch.settings, given) if recording.poses else (recording, None)
-    if doubtful := sum(bool(doubts(plate)) for plate in recording.plates if plate.returns_to_zero):
+    if doubtful := sum(plate.is_doubtful for plate in recording.plates):
         recording.quality["doubtful_plates"] = float(doubtful)
     if landmarks is not None and recording.plates:
         from neurostore.ingest.kinetics import body_check

@@ -5,7 +5,7 @@ Input: what a reader found in the lab's axes (Y up). Output: a ForcePlate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,8 +112,11 @@ def plate_from_wrench(wrench: Wrench, notes: list[str], threshold_n: float = THR
         returns_to_zero=returns,
         side=wrench.side,
     )
-    notes += [*doubts(plate), *remarks(plate)] if returns else []
-    return plate
+    if not returns:
+        return plate
+    doubtful = doubts(plate)
+    notes += [*doubtful, *remarks(plate)]
+    return replace(plate, is_doubtful=bool(doubtful))
 
 
 def _rest(force: Floats, moment_nmm: Floats, rate_hz: float) -> Floats | None:

@@ -31,6 +31,7 @@ def notes_of(wrench):
 def test_an_ordinary_step_has_no_note():
     plate, notes = notes_of(step())
     assert notes == []
+    assert not plate.is_doubtful
     assert np.nanmax(plate.cop[:, 2]) == pytest.approx(98, abs=1)  # where the force falls below 20 N
 
 
@@ -43,8 +44,9 @@ def test_an_ordinary_step_has_no_note():
     ],
 )
 def test_wrong_units_and_channels_are_named(wrench, said):
-    _, notes = notes_of(wrench)
+    plate, notes = notes_of(wrench)
     assert sum(said in n for n in notes) == 1
+    assert plate.is_doubtful
 
 
 def test_a_saturated_platform_is_named():
