@@ -43,7 +43,7 @@ def check(path: object, recording: Recording) -> None:
         except InputError as error:
             problems += error.problems
     neutral = recording.neutral
-    if neutral is not None and _is_far(neutral.positions).any():
+    if neutral is not None and _is_far(neutral.positions) is not None:
         problems.append(f"joints of its neutral pose are over {_limit('most_coordinate_m'):g} m from the origin")
     if problems:
         raise InputError(path, *problems)
@@ -66,9 +66,9 @@ def drop_far(path: object, positions: Floats, names: Sequence[str] = ()) -> list
     InputError : they are more than a fifth of the samples.
     """
     far = _is_far(positions)
-    n_far = int(far.sum())
-    if not n_far:
+    if far is None:
         return []
+    n_far = int(far.sum())
     n_samples = int((~np.isnan(positions)).all(axis=-1).sum())
     limit = f"{_limit('most_coordinate_m'):g} m from the origin"
     if n_far > MOST_FAR_SHARE * n_samples:
@@ -83,11 +83,11 @@ def drop_far(path: object, positions: Floats, names: Sequence[str] = ()) -> list
     return [f"samples that are infinite or over {limit} were taken as missing: {n_far:,}{text}"]
 
 
-def _is_far(positions: Floats) -> Bools:
-    """(n, J) or (J,) whether a point is infinite or beyond the limit. A missing one is not."""
+def _is_far(positions: Floats) -> Bools | None:
+    """(n, J) or (J,) whether a point is infinite or beyond the limit; None if none is. A missing one is not."""
     with np.errstate(invalid="ignore"):
-        is_near = (np.abs(positions) <= 1000 * _limit("most_coordinate_m")) | np.isnan(positions)
-    return np.asarray(~is_near.all(axis=-1))
+        is_far = np.abs(positions) > 1000 * _limit("most_coordinate_m")
+    return np.asarray(is_far.any(axis=-1)) if is_far.any() else None
 
 
 def _rate_problems(recording: Recording) -> list[str]:

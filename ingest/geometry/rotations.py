@@ -101,6 +101,12 @@ def from_matrix(m: Floats) -> Floats:
     loses digits (S. W. Shepperd 1978, doi:10.2514/3.55767b).
     """
     m = np.asarray(m, dtype=float)
+    if m.ndim == 3:
+        from neurostore.ingest.geometry.vector_kernels import quaternion_rows  # numba is slow to import
+
+        out = np.empty((len(m), 4))
+        quaternion_rows(np.ascontiguousarray(m), out)
+        return out
     xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
     candidates = np.stack(
         [

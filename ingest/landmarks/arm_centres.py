@@ -7,10 +7,8 @@ Elsewhere the elbow's plane is that of the trunk while the arm is nearly straigh
 
 from __future__ import annotations
 
-import numpy as np
-
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.axes import hinge_axis, unit
+from neurostore.ingest.landmarks.axes import cross, hinge_axis, unit
 from neurostore.ingest.landmarks.calibration import joint_width
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import chord
@@ -58,7 +56,7 @@ def _add_shoulder(body: Centres, side: str) -> None:
     distance = joint_width(parameters, "shoulder", side) + body.marker_radius()
     if body.trunk_method == "clavicle_sternum_c7_t10" and parameters.source("shoulder_offset", side) == "file":
         origin = marks["clavicle"] - body.marker_radius() * trunk[..., 0]
-        across = np.cross(origin - acromion, trunk[..., 0]) * (-1.0 if side == "right" else 1.0)
+        across = cross(origin - acromion, trunk[..., 0]) * (-1.0 if side == "right" else 1.0)
         body.put(f"{side}_shoulder", chord(origin, acromion, acromion + 100 * unit(across), distance), "chord")
     else:
         body.put(f"{side}_shoulder", acromion - distance * trunk[..., 1], "acromion_offset")
@@ -72,7 +70,7 @@ def _add_elbow(body: Centres, side: str, lateral: Floats) -> None:
     sign = 1.0 if side == "right" else -1.0
     distance = joint_width(body.parameters, "elbow", side) / 2 + body.marker_radius()
     if body.parameters.source("elbow_width", side) == "file":
-        axis = -unit(np.cross(shoulder - lateral, wrist - lateral))
+        axis = -unit(cross(shoulder - lateral, wrist - lateral))
     else:
         axis = hinge_axis(shoulder - lateral, lateral - wrist, body.trunk[..., 2], -1.0)
     body.put(f"{side}_elbow", chord(shoulder, lateral, lateral + sign * 100 * axis, distance), "chord")
@@ -88,5 +86,5 @@ def _offset_wrist(body: Centres, side: str) -> None:
     if radial is None or ulnar is None or elbow is None or not width or not is_stated:
         return
     middle = (radial + ulnar) / 2
-    normal = unit(np.cross(radial - ulnar, elbow - middle)) * (-1.0 if side == "right" else 1.0)
+    normal = unit(cross(radial - ulnar, elbow - middle)) * (-1.0 if side == "right" else 1.0)
     body.put(f"{side}_wrist", middle + (width / 2 + body.marker_radius()) * normal, "offset")

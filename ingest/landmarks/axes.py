@@ -9,6 +9,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.geometry.rotations import from_matrix
+from neurostore.ingest.geometry.vector_kernels import across_rows, cross_rows, unit_rows
 
 LAB_UP = np.array([0.0, 1.0, 0.0])
 
@@ -71,12 +72,16 @@ def quaternions_of(axes: dict[str, Floats]) -> dict[str, Floats]:
 def upright(right: Floats) -> Floats:
     """Pelvis axes from the line of the hips alone: z along it, y as close to the vertical as possible."""
     right = unit(right)
-    forward = unit(np.cross(np.broadcast_to(LAB_UP, right.shape), right))
-    return np.stack([forward, np.cross(right, forward), right], axis=-1)
+    forward = unit(cross(np.broadcast_to(LAB_UP, right.shape), right))
+    return np.stack([forward, cross(right, forward), right], axis=-1)
 
 
 def unit(vectors: Floats) -> Floats:
     """Vectors of length one; NaN where the length is zero."""
+    if _are_rows(vectors):
+        out = np.empty(vectors.shape)
+        unit_rows(np.ascontiguousarray(vectors), out)
+        return out
     length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(length > 1e-9, vectors / length, np.nan)
@@ -84,28 +89,47 @@ def unit(vectors: Floats) -> Floats:
 
 def across(vector: Floats, axis: Floats) -> Floats:
     """Unit part of vector at right angles to the unit axis."""
+    if _are_rows(vector, axis):
+        out = np.empty(vector.shape)
+        across_rows(np.ascontiguousarray(vector), np.ascontiguousarray(axis), out)
+        return out
     return unit(vector - (vector * axis).sum(-1, keepdims=True) * axis)
+
+
+def cross(a: Floats, b: Floats) -> Floats:
+    """a × b along the last axis of three."""
+    if _are_rows(a, b):
+        out = np.empty(a.shape)
+        cross_rows(np.ascontiguousarray(a), np.ascontiguousarray(b), out)
+        return out
+    return np.cross(a, b)
+
+
+def _are_rows(*vectors: Floats) -> bool:
+    """Whether these are (n, 3) float64 of one n, for which there are compiled loops."""
+    shape = vectors[0].shape
+    return len(shape) == 2 and shape[1] == 3 and all(v.shape == shape and v.dtype == np.float64 for v in vectors)
 
 
 def from_y_and_z(y: Floats, z: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: y exact, z the nearest at right angles to it."""
     y = unit(y)
-    x = unit(np.cross(y, z))
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    x = unit(cross(y, z))
+    return np.stack([x, y, cross(x, y)], axis=-1)
 
 
 def from_x_and_y(x: Floats, y: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: x exact, y the nearest at right angles to it."""
     x = unit(x)
-    z = unit(np.cross(x, y))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
+    z = unit(cross(x, y))
+    return np.stack([x, cross(z, x), z], axis=-1)
 
 
 def from_x_and_z(x: Floats, z: Floats) -> Floats:
     """(n, 3, 3) axes, columns x, y, z: x exact, z the nearest at right angles to it."""
     x = unit(x)
-    y = unit(np.cross(z, x))
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    y = unit(cross(z, x))
+    return np.stack([x, y, cross(x, y)], axis=-1)
 
 
 def _turned(foot: Floats, up: float, left: float) -> Floats:
@@ -125,7 +149,7 @@ def pelvis_axes(left_asis: Floats, right_asis: Floats, sacrum: Floats) -> Floats
     z = unit(right_asis - left_asis)
     forward = (left_asis + right_asis) / 2 - sacrum
     x = unit(forward - (forward * z).sum(-1, keepdims=True) * z)
-    return np.stack([x, np.cross(z, x), z], axis=-1)
+    return np.stack([x, cross(z, x), z], axis=-1)
 
 
 def hinge_axis(proximal: Floats, distal: Floats, fallback: Floats, sign: float) -> Floats:
@@ -137,7 +161,7 @@ def hinge_axis(proximal: Floats, distal: Floats, fallback: Floats, sign: float) 
     alone above 30°. A normal that points against the fallback is a joint bent the other way and is turned round.
     """
     p = unit(proximal)
-    normal = sign * np.cross(unit(distal), p)
+    normal = sign * cross(unit(distal), p)
     sine = np.sqrt((normal**2).sum(-1, keepdims=True))
     fallback = unit(fallback - (fallback * p).sum(-1, keepdims=True) * p)
     with np.errstate(invalid="ignore", divide="ignore"):

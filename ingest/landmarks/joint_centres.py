@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.axes import across, unit
+from neurostore.ingest.landmarks.axes import across, cross, unit
 
 HIP_METHODS = ("harrington", "hara", "bell", "davis")
 
@@ -73,7 +73,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
         share = np.where(length > distance, distance / length, np.nan)
     u = to_proximal / length
     away = -across(wand - marker, u)  # unit, across u, away from the wand
-    side = np.cross(u, away)
+    side = cross(u, away)
     cos, sin = share, np.sqrt(1 - share**2)
 
     def placed(turn: Floats) -> tuple[Floats, Floats]:
@@ -82,7 +82,7 @@ def chord(proximal: Floats, marker: Floats, wand: Floats, distance: float, rotat
         axis = unit(proximal - centre)
         to_wand, to_marker = across(wand - centre, axis), across(marker - centre, axis)
         angle = np.arctan2(
-            (np.cross(to_wand, to_marker) * axis).sum(-1, keepdims=True),
+            (cross(to_wand, to_marker) * axis).sum(-1, keepdims=True),
             (to_wand * to_marker).sum(-1, keepdims=True),
         )
         return centre, rotation - angle

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.landmarks.arm_centres import add_arms
-from neurostore.ingest.landmarks.axes import from_y_and_z, pelvis_axes, unit, upright
+from neurostore.ingest.landmarks.axes import cross, from_y_and_z, pelvis_axes, unit, upright
 from neurostore.ingest.landmarks.calibration import Parameters, joint_width, median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.joint_centres import (
@@ -74,7 +74,7 @@ def trunk_axes(marks: Marks) -> tuple[Floats | None, str]:
         clavicle, sternum, c7, t10 = (marks[k] for k in ("clavicle", "sternum", "c7", "t10"))
         up = (clavicle + c7) / 2 - (sternum + t10) / 2
         forward = (clavicle + sternum) / 2 - (c7 + t10) / 2
-        return from_y_and_z(up, np.cross(forward, up)), "clavicle_sternum_c7_t10"
+        return from_y_and_z(up, cross(forward, up)), "clavicle_sternum_c7_t10"
     ends = [marks.get(f"{s}_shoulder", marks.get(f"{s}_acromion")) for s in SIDES]
     base = marks.get("pelvis")
     if base is None and {"left_asis", "right_asis", "sacrum"} <= set(marks):
@@ -215,7 +215,7 @@ def _set_device_knee(body: Centres, side: str) -> Floats | None:
     if "pelvis" not in axes or any(end is None for end in ends):
         return None
     a, b, c = (end for end in ends if end is not None)
-    normal = unit(np.cross(b - a, c - a))
+    normal = unit(cross(b - a, c - a))
     out = axes["pelvis"][..., 2] * (1.0 if side == "right" else -1.0)
     normal = normal * np.sign((normal * out).sum(-1, keepdims=True))
     arm = sum(np.sqrt(((p - q) ** 2).sum(-1, keepdims=True)) for p, q in ((a, b), (b, c), (c, a))) / (3 * math.sqrt(2))

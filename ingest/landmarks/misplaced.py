@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats
-from neurostore.ingest.landmarks.axes import across, unit
+from neurostore.arrays import Bools, Floats, percentiles
+from neurostore.ingest.landmarks.axes import across, cross, unit
 from neurostore.ingest.landmarks.calibration import median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.names import SIDES, Marks
@@ -162,7 +162,7 @@ def _twist(marks: Marks, frames: Bools) -> float:
     left_asis, right_asis, left_psis, right_psis = (marks[name][frames] for name in names)
     along = unit(left_asis + right_asis - left_psis - right_psis)
     front, back = across(right_asis - left_asis, along), across(right_psis - left_psis, along)
-    angle = np.degrees(np.arctan2((np.cross(front, back) * along).sum(-1), (front * back).sum(-1)))
+    angle = np.degrees(np.arctan2((cross(front, back) * along).sum(-1), (front * back).sum(-1)))
     return _median(angle) if np.isfinite(angle).any() else 0.0
 
 
@@ -193,7 +193,7 @@ def _knee_flexion(body: Centres, side: str) -> Floats | None:
     hip, knee, ankle = (body.points[joint] for joint in joints)
     right = body.lateral["pelvis"][..., 2]
     thigh, shank = across(knee - hip, right), across(ankle - knee, right)
-    return np.degrees(np.arctan2((np.cross(shank, thigh) * right).sum(-1), (thigh * shank).sum(-1)))
+    return np.degrees(np.arctan2((cross(shank, thigh) * right).sum(-1), (thigh * shank).sum(-1)))
 
 
 def _standing_knees(flexion: list[Floats | None]) -> list[str]:
@@ -215,7 +215,7 @@ def _moving_knees(flexion: list[Floats | None]) -> float:
     seen = np.isfinite(flexion[0]) & np.isfinite(flexion[1])
     if not seen.any():
         return 0.0
-    least, greatest = np.percentile(flexion[0][seen], _RANGE_PCT) - np.percentile(flexion[1][seen], _RANGE_PCT)
+    least, greatest = percentiles(flexion[0][seen], _RANGE_PCT) - percentiles(flexion[1][seen], _RANGE_PCT)
     return float(min(abs(least), abs(greatest))) if least * greatest > 0 else 0.0
 
 
@@ -244,7 +244,7 @@ def _rotations(body: Centres, side: str) -> tuple[float, float] | None:
     turns = []
     for up, before, after in zip((unit(hip - knee), unit(knee - ankle)), laterals[:2], laterals[1:], strict=True):
         a, b = across(before, up), across(after, up)
-        turns.append(sign * _median(np.degrees(np.arctan2((np.cross(a, b) * up).sum(-1), (a * b).sum(-1)))))
+        turns.append(sign * _median(np.degrees(np.arctan2((cross(a, b) * up).sum(-1), (a * b).sum(-1)))))
     return turns[0], turns[1]
 
 
@@ -256,8 +256,8 @@ def _one_bowed_leg(body: Centres, flexion: list[Floats | None]) -> list[str]:
             return []
         hip, knee, ankle = (body.points[f"{side}_{joint}"] for joint in ("hip", "knee", "ankle"))
         thigh, shank = unit(hip - knee), unit(knee - ankle)
-        forward = unit(np.cross(thigh, body.lateral["pelvis"][..., 2]))
-        sine = np.clip((np.cross(thigh, shank) * forward).sum(-1), -1.0, 1.0)
+        forward = unit(cross(thigh, body.lateral["pelvis"][..., 2]))
+        sine = np.clip((cross(thigh, shank) * forward).sum(-1), -1.0, 1.0)
         with np.errstate(invalid="ignore"):
             bowed.append(_median((sign * np.degrees(np.arcsin(sine)))[bend < _NEARLY_STRAIGHT_DEG]))
     if not abs(bowed[0] - bowed[1]) > _VALGUS_DEG:
@@ -302,7 +302,7 @@ def _wands(body: Centres) -> list[str]:
         knee, ankle, lateral, heel, toe = (marks[name] for name in names)
         up = unit(knee - ankle)
         axis, foot = across(lateral - ankle, up), across(toe - heel, up)
-        angle = sign * np.degrees(np.arctan2((np.cross(axis, foot) * up).sum(-1), (axis * foot).sum(-1)))
+        angle = sign * np.degrees(np.arctan2((cross(axis, foot) * up).sum(-1), (axis * foot).sum(-1)))
         away = _median(angle) - 90.0
         if abs(away) > _WAND_DEG:
             notes.append(
@@ -313,4 +313,4 @@ def _wands(body: Centres) -> list[str]:
 
 def _median(values: Floats) -> float:
     seen = values[np.isfinite(values)]
-    return float(np.median(seen)) if len(seen) else math.nan
+    return float(percentiles(seen, [50])[0]) if len(seen) else math.nan

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurostore.arrays import Floats
-from neurostore.ingest.landmarks.axes import LAB_UP, Frame, Limb, axes_of, quaternions_of
+from neurostore.ingest.landmarks.axes import LAB_UP, Frame, Limb, axes_of, cross, quaternions_of
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.names import SIDES, Marks
 
@@ -105,7 +105,7 @@ def _foot(body: Centres, side: str, shank: Floats | None) -> tuple[list[Frame], 
     if heel is not None and first is not None and fifth is not None:
         return [Frame(name, toe - heel, sign * (fifth - first))], "three_points"
     if heel is not None:
-        right = shank[..., 2] if shank is not None else np.cross(toe - heel, LAB_UP)
+        right = shank[..., 2] if shank is not None else cross(toe - heel, LAB_UP)
         return [Frame(f"{name}_line", toe - heel, right)], "heel_to_toe"
     return [], "no_foot_neutral"
 

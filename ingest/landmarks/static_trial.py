@@ -9,6 +9,7 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.ingest.landmarks import misplaced, plausible
+from neurostore.ingest.landmarks.axes import cross
 from neurostore.ingest.landmarks.calibration import DEFAULT_MARKER_DIAMETER_MM, Parameters, median_length
 from neurostore.ingest.landmarks.centres import Centres
 from neurostore.ingest.landmarks.clusters import LED, UNIT, Cluster
@@ -70,7 +71,7 @@ def _wand_rotation(marks: Marks, side: str, segment: str) -> float | None:
     up = up / np.sqrt((up**2).sum(-1, keepdims=True))
     wand = wand - (wand * up).sum(-1, keepdims=True) * up
     lateral = lateral - (lateral * up).sum(-1, keepdims=True) * up
-    angle = np.degrees(np.arctan2((np.cross(wand, lateral) * up).sum(-1), (wand * lateral).sum(-1)))
+    angle = np.degrees(np.arctan2((cross(wand, lateral) * up).sum(-1), (wand * lateral).sum(-1)))
     sign = 1.0 if side == "right" else -1.0
     return sign * float(np.median(angle[np.isfinite(angle)])) if np.isfinite(angle).any() else math.nan
 

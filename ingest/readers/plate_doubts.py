@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats, runs_of
+from neurostore.arrays import Bools, Floats, percentiles, runs_of
 from neurostore.ingest.recording import ForcePlate
 from neurostore.sql.views import thresholds
 
@@ -24,7 +24,7 @@ def doubts(plate: ForcePlate) -> list[str]:
     sentences = []
     shear = np.hypot(plate.force[:, 0], plate.force[:, 2])
     most_shear, most_up = (
-        (np.percentile(values, 99) for values in (shear, up)) if shear.max() > _LEAST_SHEAR_N else (0, 0)
+        (percentiles(values, [99])[0] for values in (shear, up)) if shear.max() > _LEAST_SHEAR_N else (0, 0)
     )
     if most_shear > max(_LEAST_SHEAR_N, 2 * most_up):
         sentences.append(
@@ -40,7 +40,7 @@ def doubts(plate: ForcePlate) -> list[str]:
             "moments are probably wrong"
         )
     elif is_known.sum() >= _LEAST_STANCE_S * plate.rate_hz:
-        low, high = np.percentile(cop[is_known], [5, 95], axis=0)
+        low, high = percentiles(cop[is_known], [5, 95])
         if np.linalg.norm(high - low) < _LEAST_MOVEMENT_MM:
             sentences.append(
                 f"its centre of pressure moves by less than {_LEAST_MOVEMENT_MM:g} mm, as under a dead weight: "
@@ -73,7 +73,7 @@ def is_smoothed(up: Floats, rate_hz: float) -> bool:
 def spikes(force: Floats) -> Bools:
     """Samples (n,) at which a component of the force (n, 3) stands 2,000 N or more above, or below, both neighbours."""
     out = np.zeros(len(force), bool)
-    if len(force) > 2:
+    if len(force) > 2 and not np.abs(np.diff(force.T)).max() < _SPIKE_N:
         before, after = force[1:-1] - force[:-2], force[1:-1] - force[2:]
         out[1:-1] = ((np.minimum(np.abs(before), np.abs(after)) >= _SPIKE_N) & (before * after > 0)).any(axis=1)
     return out

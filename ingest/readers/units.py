@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, middle
 
 #: millimetres per unit, by the spellings found in files
 UNIT_MM = {
@@ -58,6 +56,8 @@ def judged_unit(problem: str, positions: Floats, notes: list[str]) -> float:
 def extent_of(positions: Floats) -> float:
     """The longest side of the marker cloud (n, J, 3), median over frames, in its own unit; NaN where nothing is there."""
     sample = positions[:: max(1, len(positions) // 200)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # frames without any marker give NaN, as intended
-        return float(np.nanmedian(np.nanmax(np.nanmax(sample, axis=1) - np.nanmin(sample, axis=1), axis=1)))
+    if not sample.size:
+        return float("nan")
+    with np.errstate(invalid="ignore"):
+        sides = np.fmax.reduce(sample, axis=1) - np.fmin.reduce(sample, axis=1)  # NaN where nothing is
+        return float(middle(np.fmax.reduce(sides, axis=1)))

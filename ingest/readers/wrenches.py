@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neurostore.arrays import Bools, Floats
+from neurostore.arrays import Bools, Floats, percentiles, product
 from neurostore.ingest.readers.plate_doubts import doubts, remarks, spikes
 from neurostore.ingest.recording import ForcePlate
 
@@ -130,10 +130,11 @@ def _rest(force: Floats, moment_nmm: Floats, rate_hz: float) -> Floats | None:
     if is_small.sum() < _LEAST_REST_S * rate_hz:
         return None
     is_rest = is_small & (np.abs(up - np.median(up[is_small])) < _REST_N)
-    low, high = np.percentile(up[is_rest], [25, 75]) if is_rest.any() else (0.0, np.inf)
-    if is_rest.sum() < 0.5 * is_small.sum() or high - low > _QUIET_N:
+    n_rest = int(is_rest.sum())
+    low, high = percentiles(up[is_rest], [25, 75]) if n_rest else (0.0, np.inf)
+    if n_rest < 0.5 * is_small.sum() or high - low > _QUIET_N:
         return None
-    return np.asarray(np.median(np.hstack([force, moment_nmm])[is_rest], axis=0))
+    return np.array([np.median(column[is_rest]) for column in (*force.T, *moment_nmm.T)])
 
 
 def _rest_notes(name: str, rest: Floats) -> list[str]:
@@ -161,9 +162,12 @@ def _reversal(wrench: Wrench) -> str:
 
 def _bridged(wrench: Wrench, notes: list[str]) -> tuple[Floats, Floats]:
     """Force and moment with short gaps bridged: a step in the force in the middle of a stance would be mistaken for an event."""
-    both = np.hstack([wrench.force, wrench.moment_nmm])
     is_spike = spikes(wrench.force)
-    if n_spikes := int(is_spike.sum()):
+    n_spikes = int(is_spike.sum())
+    if not n_spikes and np.isfinite(wrench.force.sum() + wrench.moment_nmm.sum()):  # only if every sample is
+        return wrench.force, wrench.moment_nmm
+    both = np.hstack([wrench.force, wrench.moment_nmm])
+    if n_spikes:
         both[is_spike] = np.nan
         notes.append(f"force platform {wrench.plate}: {n_spikes} single samples of 2,000 N and more count as missing")
     is_known = np.isfinite(both).all(axis=1)
@@ -192,7 +196,7 @@ def _is_flipped(vertical: Floats) -> bool:
         return False
     if finite.min() > -_LEAST_LOADED_N:
         return False
-    down, up = np.percentile(finite, [0.5, 99.5])
+    down, up = percentiles(finite, [0.5, 99.5])
     return bool(-down > max(up, _LEAST_LOADED_N))
 
 
@@ -222,12 +226,13 @@ def _pressure(
     free, cop = np.full(len(force), np.nan), np.full(force.shape, np.nan)
     with np.errstate(invalid="ignore"):
         at = np.flatnonzero(force[:, 1] >= threshold_n)  # only loaded samples, which are few
-        at = at[np.abs(force[at] @ normal) > 0.5 * threshold_n]
+        at = at[np.abs(product(force[at], normal)) > 0.5 * threshold_n]
     loaded, moment = force[at], moment_nmm[at]
-    turned = np.cross(normal, np.eye(3))  # v @ turned is normal × v, and much faster than np.cross
-    offset = moment @ turned / (loaded @ normal)[:, None]
+    x, y, z = normal
+    turned = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])  # v @ turned is normal × v, faster than np.cross
+    offset = product(moment, turned) / product(loaded, normal)[:, None]
     up = np.sign(normal[1]) if normal[1] else 1.0
-    free[at] = up * (moment @ normal - (loaded * (offset @ turned)).sum(axis=1)) / 1000.0
+    free[at] = up * (product(moment, normal) - (loaded * product(offset, turned)).sum(axis=1)) / 1000.0
     places = offset + middle
     if corners is not None:
         places[~_is_inside(places, np.asarray(corners, float), normal)] = np.nan
@@ -243,5 +248,5 @@ def _is_inside(points: Floats, corners: Floats, normal: Floats) -> Bools:
     middle = corners.mean(axis=0)
     inward *= np.sign(((middle - corners) * inward).sum(axis=1))[:, None]
     with np.errstate(invalid="ignore"):
-        distance = points @ inward.T - (corners * inward).sum(axis=1)
+        distance = product(points, inward.T) - (corners * inward).sum(axis=1)
         return (distance >= -MARGIN_MM).all(axis=1)

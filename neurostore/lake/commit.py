@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -135,8 +135,8 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
             declared = schema.table(name)
             if not delta.exists(root, name):
                 columns = declared.arrow()
-                for file in waiting[name]:
-                    columns = arrow_columns.merged_schema(columns, file.columns)
+                for given in _different(file.columns for file in waiting[name]):
+                    columns = arrow_columns.merged_schema(columns, given)
                 delta.create(root, name, columns, declared.partition)
             at = _add_columns(root, name, waiting)
             actions = [delta.add_action(f.file, f.stats) for f in waiting[name]]
@@ -152,26 +152,41 @@ def _add_files(root: str, files: Sequence[StagedFile]) -> dict[str, int]:
     return versions
 
 
+def _different(schemas: Iterable[pa.Schema]) -> Iterator[pa.Schema]:
+    """Schemas without those that equal the one before."""
+    before: pa.Schema | None = None
+    for given in schemas:
+        if before is None or not given.equals(before):
+            yield given
+        before = given
+
+
 def _add_columns(root: str, name: str, waiting: dict[str, list[StagedFile]]) -> Any:
     """Give the table the columns that staged files bring; names differing only in case take the table's spelling.
 
     Returns the table as it is then.
     """
     at = delta.open_table(root, name)
-    table = delta.schema_of(at)
-    spelled = {n.lower(): n for n in table.names}
+    types = {field.name: field.type for field in delta.schema_of(at)}
+    spelled = {n.lower(): n for n in types}
     new: dict[str, pa.Field] = {}
+    fitting: pa.Schema | None = None  # the columns of the last file, which all files of a batch share as a rule
     for i, staged in enumerate(waiting[name]):
+        if fitting is not None and staged.columns.equals(fitting):
+            continue
         renames = {}
         for f in staged.columns:
             have = spelled.setdefault(f.name.lower(), f.name)
             if have != f.name:
                 renames[f.name] = have
-            known = table.field(have) if have in table.names else new.setdefault(have, f)
-            if known.type != f.type:
-                raise LakeError(f"{root}: {name}.{have} is {known.type} in the lake and {f.type} in the new files")
+            if have not in types:
+                types[have], new[have] = f.type, f
+            if types[have] != f.type:
+                raise LakeError(f"{root}: {name}.{have} is {types[have]} in the lake and {f.type} in the new files")
         if renames:
             waiting[name][i] = _respelled(root, staged, renames)
+        else:
+            fitting = staged.columns
     return delta.add_columns(root, name, new.values()) if new else at
 
 

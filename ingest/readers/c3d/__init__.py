@@ -204,20 +204,20 @@ def _placed(
 ) -> _Placed:
     """Positions (T, markers + models, 3) of the file without duplicates and invalid samples, in mm, Y up."""
     markers, models, positions = _without_duplicates(chosen.markers, chosen.models, positions, notes)
-    is_marker = np.arange(len(markers) + len(models)) < len(markers)
-    scale_mm, length_basis = _scale(path, parameters, options, positions[:, is_marker], notes)
+    scale_mm, length_basis = _scale(path, parameters, options, positions[:, : len(markers)], notes)
     with np.errstate(over="ignore"):
         positions = positions * np.float32(scale_mm)
     positions = without_far(path, positions, [p.label for p in (*markers, *models)], notes)
-    if not np.isfinite(positions[:, is_marker]).any():
+    of_markers = positions[:, : len(markers)]
+    if not np.isfinite(of_markers).any():
         raise InputError(
             path,
             f"has no valid sample in any of its {len(markers)} markers: "
             "all have a negative residual, are zero or not finite",
         )
-    if length_basis == "measured" and (warning := unit_mismatch(positions[:, is_marker], f"{scale_mm:g} mm")):
+    if length_basis == "measured" and (warning := unit_mismatch(of_markers, f"{scale_mm:g} mm")):
         notes.append(warning)
-    up, is_upright = _up(path, parameters, options, [p.label for p in markers], positions[:, is_marker], notes)
+    up, is_upright = _up(path, parameters, options, [p.label for p in markers], of_markers, notes)
     return _Placed(markers, models, to_y_up(positions, up), scale_mm, length_basis, up, is_upright)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, percentiles
 from neurostore.ingest.readers.c3d.layout import Layout
+from neurostore.ingest.readers.c3d.outputs import by_component
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.c3d.points import read_points
 from neurostore.ingest.readers.markers.assemble import to_y_up
@@ -46,8 +47,9 @@ def read_kinetics(
     """
     if not outputs:
         return []
-    values = read_points(path, layout, [p.index for p in outputs])[keep].astype(np.float64)
+    values = by_component(read_points(path, layout, [p.index for p in outputs])[keep]).transpose(2, 0, 1)
     values[np.isinf(values)] = np.nan
+    is_there = np.isfinite(values).any(axis=(0, 2))
     mass = next((c.value for c in measures if c.parameter == "body_mass" and 2 < c.value < 400), None)
     parsed = [_NAME.match(p.label) for p in outputs]
     scales = _scales([m["kind"] if m else "" for m in parsed], parsed, values, layout.parameters, mass, notes)
@@ -57,7 +59,7 @@ def read_kinetics(
     order = sorted(range(len(outputs)), key=lambda i: bool(parsed[i] and parsed[i]["suffix"]))  # type: ignore[index]
     for i in order:
         point, match = outputs[i], parsed[i]
-        if not np.isfinite(values[:, i]).any():
+        if not is_there[i]:
             continue
         if match is None or match["what"] not in ("Hip", "Knee", "Ankle") or match["kind"] not in ("Moment", "Power"):
             curves += _others(point.label, match, values[:, i], layout.parameters, time_s, up, taken)
@@ -101,14 +103,13 @@ def _others(
 ) -> list[SourceKinetic]:
     """Ground reaction (turned to Y up) and every other output, in the file's unit."""
     kind = next((k for k in ("Moment", "Power", "Force") if k in label), "Force" if "GR" in label else "")
-    stated = {k: parameters.string("POINT", f"{k.upper()}_UNITS") for k in ("Moment", "Power", "Force")}
-    unit = stated.get(kind, "")
+    unit = parameters.string("POINT", f"{kind.upper()}_UNITS") if kind else ""
     names: list[str | None] = [None, None, None]
     if match and match["what"].lower().startswith(("normali", "ground")) and kind == "Force":
         side = _SIDES[match["side"][0].lower()]
         values = to_y_up(values, up)
         if match["what"].lower().startswith("normali"):
-            top = float(np.nanpercentile(np.abs(values), 99.5))
+            top = float(percentiles(np.abs(values).ravel(), [99.5])[0])
             # percent of body weight, multiples of body weight, or N/kg
             scale = GRAVITY_M_S2 / 100 if top > 40 else GRAVITY_M_S2 if top < 3 else 1.0
             values, unit = values * scale, "N/kg"
@@ -143,7 +144,7 @@ def _scales(
         if not joints or not np.isfinite(values[:, joints]).any():
             continue
         stated = parameters.string("POINT", f"{kind.upper()}_UNITS")
-        size = float(np.nanpercentile(np.abs(values[:, joints]), 99.5))
+        size = float(percentiles(np.abs(values[:, joints]).ravel(), [99.5])[0])
         least = (
             steps
             if not (kind == "Moment" and stated.lower() in ("nm", "n.m"))

@@ -113,14 +113,20 @@ def source_angles(
             if column not in taken:
                 taken.add(column)
                 mapped[i, component] = column, sign
+    curves = by_component(values, factor)
+    is_there = np.isfinite(curves).any(axis=2)
     angles = []
     for i, label in enumerate(labels):
         for axis, component in enumerate("xyz"):
-            curve = values[:, i, axis].astype(np.float64) * factor
             ours, sign = mapped.get((i, component), (None, 1))
-            if np.isfinite(curve).any():
-                angles.append(SourceAngle(label, component, ours, sign, time_s, curve))
+            if is_there[i, axis]:
+                angles.append(SourceAngle(label, component, ours, sign, time_s, curves[i, axis]))
     return angles, notes
+
+
+def by_component(values: Floats, factor: float = 1.0) -> Floats:
+    """(n, J, 3) of any kind as (J, 3, n) float64 times a factor, where each curve is contiguous."""
+    return np.multiply(values.transpose(1, 2, 0), factor, dtype=np.float64, order="C")
 
 
 _CGM2 = re.compile(r"(?i)(py)?cgm\s*_?2(\.\d)?")

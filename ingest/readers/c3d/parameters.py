@@ -20,7 +20,8 @@ import numpy as np
 from neurostore.arrays import Floats, Ints
 
 BLOCK = 512
-_DTYPES = {1: "i1", 2: "i2", 4: "f4"}
+_CODES = {1: "b", 2: "h", 4: "f"}
+_SPACES = " \t\n\r\x0b\x0c"  # what bytes.strip takes off
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +172,21 @@ def _values(head: bytes, record: Record, processor: str) -> tuple[list[Any], tup
         width = dims[0] if dims else 1
         # Empty texts take no bytes, so a damaged file could state billions of them; a list has up to 255.
         count = math.prod(dims[1:]) if width or len(dims) == 2 else 0
-        return [text_of(head[at + i * width : at + (i + 1) * width]) for i in range(count)], dims[1:]
+        return _texts(head[at : at + count * width], width, count), dims[1:]
     n = math.prod(dims)
     if record.kind == 4 and processor == "dec":
-        numbers = from_vax(np.frombuffer(head, "<u4", n, at))
-    else:
-        numbers = np.frombuffer(head, (">" if processor == "mips" else "<") + _DTYPES[record.kind], n, at)
-    return numbers.tolist(), dims
+        return from_vax(np.frombuffer(head, "<u4", n, at)).tolist(), dims
+    order = ">" if processor == "mips" else "<"
+    return list(struct.unpack_from(f"{order}{n}{_CODES[record.kind]}", head, at)), dims
+
+
+def _texts(block: bytes, width: int, count: int) -> list[str]:
+    """Texts of one width that follow one another."""
+    starts = range(0, count * width, width) if width else [0] * count
+    if block.isascii() and b"\0" not in block:  # nearly always; decoded at once, as `text_of` does one
+        whole = block.decode("ascii")
+        return [whole[i : i + width].strip(_SPACES) for i in starts]
+    return [text_of(block[i : i + width]) for i in starts]
 
 
 def text_of(raw: bytes) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, product
 from neurostore.ingest.readers.c3d.analog import Analog
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import to_y_up
@@ -102,18 +102,19 @@ def _plate(
     origin = _origin(index, parameters) * scale_mm
     values, matrix = _calibrated(index, type_, raw, units, parameters, notes)
     force, moment_mm = _wrench(type_, values, origin)
-    if raw is not recorded:
+    if raw is not recorded and abs(_across(index, type_, recorded - raw, units, parameters)) >= LOADED_N:
         before = _wrench(type_, _calibrated(index, type_, recorded, units, parameters, [])[0], origin)
-        if _is_load(before[0][2] - force[2], before[0][2], analog.rate_hz):
+        if baseline(before[0][2], analog.rate_hz, THRESHOLD_N)[1]:
             (force, moment_mm), zero = before, f"{zero}, in which somebody stands on it: as recorded"
             notes.append(f"force platform {index + 1}: {zero}")
-    if np.nanmax(np.abs(force), initial=0.0) > _LARGEST_FORCE_N:
+    if np.fmax.reduce(np.abs(force), axis=None, initial=0.0) > _LARGEST_FORCE_N:
         raise _LeftOutError(
             f"its forces reach {np.nanmax(np.abs(force)):.3g} N (units {', '.join(dict.fromkeys(units)) or 'none'}); "
             f"people stay below {_LARGEST_FORCE_N:g} N: its scale or calibration matrix is wrong"
         )
     axes = _axes(corners)
     turn = to_y_up(np.eye(3), up).T  # columns: directions of the file's axes in the lab
+    to_lab = turn @ axes
     normal = turn @ axes[:, 2]
     if abs(normal[1]) < _LEAST_LEVEL:
         slope = np.degrees(np.arccos(abs(normal[1])))
@@ -130,8 +131,8 @@ def _plate(
         units=tuple(units),
         rate_hz=analog.rate_hz,
         start_s=start_s,
-        force=(turn @ axes @ force).T,
-        moment_nmm=(turn @ axes @ moment_mm).T,
+        force=product(force.T, to_lab.T),
+        moment_nmm=product(moment_mm.T, to_lab.T),
         normal=normal,
         zero=zero,
     )
@@ -200,15 +201,11 @@ def _zeroed(raw: Floats, parameters: Parameters, per_frame: int, type_: int) -> 
     return raw, ""
 
 
-def _is_load(base_n: Floats, recorded_n: Floats, rate_hz: float) -> bool:
-    """Whether a baseline is the weight of somebody: it is large, and without it the platform returns to zero.
-
-    base_n : (n,) the baseline across the surface. recorded_n : (n,) the force across it as recorded.
-    """
-    known = base_n[np.isfinite(base_n)]
-    if not len(known) or abs(float(known[0])) < LOADED_N:
-        return False
-    return baseline(recorded_n, rate_hz, THRESHOLD_N)[1]
+def _across(index: int, type_: int, base: Floats, units: Sequence[str], parameters: Parameters) -> float:
+    """The force in N across the surface that a baseline (c, n), the same in all samples, stands for; 0 where nothing is known."""
+    known = np.flatnonzero(np.isfinite(base.sum(axis=0)))[:1]
+    values = _calibrated(index, type_, base[:, known], units, parameters, [])[0]
+    return float(_wrench(type_, values, np.zeros(3))[0][2].sum())
 
 
 def _origin(index: int, parameters: Parameters) -> Floats:
@@ -234,8 +231,8 @@ def _calibrated(
         if all(u.strip().lower() in ("", *_VOLTS) for u in units) or not np.array_equal(
             matrix, np.diag(np.diag(matrix))
         ):
-            return matrix @ raw, matrix  # volts: the calibration matrix gives N and Nmm
-        raw = matrix @ raw
+            return product(raw.T, matrix.T).T, matrix  # volts: the calibration matrix gives N and Nmm
+        raw = product(raw.T, matrix.T).T
     factors = [
         _factor(unit, _NEWTONS if i < 3 or type_ == 3 else _NEWTON_METRES, 1.0 if i < 3 or type_ == 3 else 1e-3)
         for i, unit in enumerate(units)

@@ -192,7 +192,9 @@ def without_far(path: Path, positions: Floats, names: Sequence[str], notes: list
     InputError : too many are so.
     """
     notes += limits.drop_far(path, positions, names)
-    positions[np.isnan(positions).any(axis=-1)] = np.nan
+    with np.errstate(over="ignore"):
+        is_missing = np.isnan(positions[..., 0] + positions[..., 1] + positions[..., 2])  # none is infinite by now
+    positions[is_missing] = np.nan
     return positions
 
 

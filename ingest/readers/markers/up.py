@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Floats, middle, percentiles
 
 # fmt: off
 _FEET = frozenset((
@@ -156,7 +156,7 @@ def _pairs(names: Sequence[str], low: list[int], high: list[int]) -> Iterator[tu
 
 
 def _by_body(feet: Floats, above: Floats, screen: str, how: str) -> Up | None:
-    lift = np.nanmedian(np.nanmean(above, axis=1) - np.nanmean(feet, axis=1), axis=0)
+    lift = middle(np.nanmean(above, axis=1) - np.nanmean(feet, axis=1))
     spread = _ground_spread(feet)
     if not (np.isfinite(lift).all() and np.linalg.norm(lift) > _LEAST_LIFT_MM):
         return None
@@ -195,12 +195,13 @@ def _ground_spread(feet: Floats) -> Floats:
     step = np.linalg.norm(np.diff(feet, axis=0), axis=-1)
     if not len(step):
         return np.full(3, np.nan)
-    limit = 0.2 * np.nanpercentile(step, 95, axis=0)
-    still = np.concatenate([step <= limit, np.zeros((1, feet.shape[1]), bool)]) & np.isfinite(feet).all(-1)
-    ground = feet[still] if still.sum() >= 10 else feet[np.isfinite(feet).all(-1)]
+    limit = 0.2 * percentiles(step, [95])[0]
+    is_known = np.isfinite(feet).all(-1)
+    still = np.concatenate([step <= limit, np.zeros((1, feet.shape[1]), bool)]) & is_known
+    ground = feet[still] if still.sum() >= 10 else feet[is_known]
     if not len(ground):
         return np.full(3, np.nan)
-    low, high = np.percentile(ground, [5, 95], axis=0)
+    low, high = percentiles(ground, [5, 95])
     return high - low + 1.0
 
 
