@@ -304,14 +304,13 @@ def _checked(values: Any, column: Column) -> tuple[Any, list[str]]:
         wrong.append(f"row {pc.index(values.is_null(), True).as_py()} is NULL; every row needs a value")
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     if is_number and len(values) > values.null_count:
-        low, high = pc.min_max(values).values()
         if pa.types.is_floating(values.type) and not column.nullable:
-            bad = pc.invert(pc.is_finite(values))
-            if pc.any(bad).as_py():
-                wrong.append(f"row {pc.index(bad, True).as_py()} is not a finite number")
-        if column.minimum is not None and low.as_py() < column.minimum:
+            is_finite = pc.is_finite(values)
+            if not pc.all(is_finite).as_py():
+                wrong.append(f"row {pc.index(is_finite, False).as_py()} is not a finite number")
+        if column.minimum is not None and (low := pc.min(values)).as_py() < column.minimum:
             wrong.append(f"found {low}, the smallest allowed value is {column.minimum:g} {column.unit}".rstrip())
-        if column.maximum is not None and high.as_py() > column.maximum:
+        if column.maximum is not None and (high := pc.max(values)).as_py() > column.maximum:
             wrong.append(f"found {high}, the largest allowed value is {column.maximum:g} {column.unit}".rstrip())
     if column.values:
         strange = set(pc.unique(values).to_pylist()) - {None, *column.values}

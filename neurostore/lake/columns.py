@@ -52,7 +52,8 @@ def merged_schema(old: pa.Schema, new: pa.Schema) -> pa.Schema:
 def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, Any]:
     """Options with which every file of a lake is written; is_small : coordinates as `compact --smaller` writes them.
 
-    Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them (docs/lake.md).
+    Coordinates are not compressed: zstd takes 12 % off real ones and doubles the time to write them. The rest has LZ4, because
+    zstd sets itself up for every column (docs/decisions/coordinates-uncompressed.md).
     Statistics are kept where readers can use them (those of texts cost as much as all the rest of a file); the Arrow schema
     is not repeated in every footer.
     """
@@ -62,8 +63,8 @@ def parquet_options(schema: pa.Schema, *, is_small: bool = False) -> dict[str, A
     points = [f for f in schema if pa.types.is_struct(f.type)]
     split = [f"{f.name}.{c.name}" for f in points for c in f.type if pa.types.is_floating(c.type)] if is_small else []
     return {
-        "compression": ("lz4" if is_small else "none") if points else "zstd",
-        "compression_level": None if points else 1,
+        "compression": "none" if points and not is_small else "zstd" if is_small and not points else "lz4",
+        "compression_level": 1 if is_small and not points else None,
         "use_byte_stream_split": split,
         "use_dictionary": texts or False,
         "write_statistics": keys + plain or False,
@@ -84,6 +85,11 @@ def repeated_texts(values: Sequence[str | None], counts: Sequence[int]) -> pa.Di
     index = np.repeat(np.array([-1 if v is None else kinds[v] for v in values], np.int32), counts)
     coded = pa.array(index, mask=index < 0) if None in values else pa.array(index)
     return pa.DictionaryArray.from_arrays(coded, pa.array(list(kinds), pa.string()))
+
+
+def one_text(value: str, n: int) -> pa.DictionaryArray:
+    """One text n times, coded as `repeated_texts` does."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([value], pa.string()))
 
 
 def is_coded_text(type_: pa.DataType) -> bool:

@@ -28,7 +28,9 @@ from neurostore.lake import contents, foreign, hashes
 from neurostore.lake.columns import merged_schema, parquet_options, unify
 from neurostore.lake.stored import DataFile as DataFile
 from neurostore.lake.stored import Stored
+from neurostore.lake.stored import mark_of as mark_of
 from neurostore.lake.stored import new_path as new_path
+from neurostore.lake.stored import path_of as path_of
 from neurostore.release import VERSION
 
 ATTEMPTS = 40

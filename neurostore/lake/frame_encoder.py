@@ -160,11 +160,13 @@ class _File:
         for part in parts:
             pages[:, :, at : at + 4 * part.shape[2]] = part.view(np.uint8)
             at += 4 * part.shape[2]
-        page = self._write(pages.reshape(-1))
+        page, size = self._write(pages.reshape(-1)), pages.shape[2]
+        sizes = _sizes(self._n, size)  # the same for all; the rest is what `_describe` writes
         for name in names:
             for axis in _axes(n_parts):
-                self._describe((name, axis), _FLOAT, _PLAIN, page, pages.shape[2])
-                page += pages.shape[2]
+                head = _column_head((name, axis), _FLOAT, _PLAIN)
+                self._columns.append(b"".join((head, sizes, _int(page), b"\x00\x00")))
+                page += size
 
     def _with_gaps(self, path: tuple[str, ...], present: Floats, seen: Bools, depth: int) -> None:
         """A float32 column of which only the values that are there are written."""
@@ -200,8 +202,7 @@ class _File:
         dictionary: int | None = None,
         ends: tuple[bytes, bytes] | None = None,
     ) -> None:
-        described = _column_head(path, kind, encoding) + _int(self._n) + b"\x16" + _int(size) + b"\x16" + _int(size)
-        described += b"\x26" + _int(page)
+        described = _column_head(path, kind, encoding) + _sizes(self._n, size) + _int(page)
         if dictionary is not None:
             described += b"\x26" + _int(dictionary)
         if ends is not None:
@@ -250,6 +251,12 @@ def _column_head(path: tuple[str, ...], kind: int, encoding: int) -> bytes:
     return b"\x26\x00\x1c\x15" + _int(kind) + b"\x19" + listed + b"\x19" + names + b"\x15\x00\x16"
 
 
+def _sizes(n: int, size: int) -> bytes:
+    """The part of ColumnMetaData from the number of values up to the place of the page."""
+    n_bytes = _int(size)
+    return b"".join((_int(n), b"\x16", n_bytes, b"\x16", n_bytes, b"\x26"))
+
+
 @lru_cache(maxsize=64)
 def _schema(layout: Layout) -> tuple[bytes, int]:
     """The list of schema elements, and how many columns have pages."""
@@ -272,7 +279,16 @@ def _leaf(name: str, kind: int) -> bytes:
     return b"\x15" + _int(kind) + b"\x25\x02\x18" + _text(name) + text + b"\x00"
 
 
+_SHORT = [bytes([value]) for value in range(128)]
+
+
 def _varint(value: int) -> bytes:
+    if value < 1 << 7:
+        return _SHORT[value]
+    if value < 1 << 14:
+        return bytes((value & 127 | 128, value >> 7))
+    if value < 1 << 21:
+        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)

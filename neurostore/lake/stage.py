@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from neurostore import schema, storage
 from neurostore.errors import InputError, LakeError
 from neurostore.lake import columns as arrow_columns
 from neurostore.lake import delta, frame_encoder, hashes, tombstones
-from neurostore.lake.frames import Frames, arrow_schema
+from neurostore.lake.frames import Frames, Layout, arrow_schema
 from neurostore.release import VERSION
 from neurostore.trial_key import Key, key_text
 
@@ -156,7 +157,7 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     """Write one data file of trials whose rows are Frames of one layout."""
     rows = [((*t.key[1:], t.ingest_id), frames) for t in trials if isinstance(frames := t.tables[name], Frames)]
     columns = arrow_schema(rows[0][1].layout)
-    path = delta.new_path(columns, subject)
+    path = delta.path_of(_mark_of(rows[0][1].layout), subject)
     n_rows = sum(frames.num_rows for _, frames in rows)
     pieces: Iterable[frame_encoder.Piece] = frame_encoder.encode(rows)
     if n_rows <= _MOST_IN_MEMORY:
@@ -168,6 +169,11 @@ def _write_frames(root: str, name: str, subject: str | None, trials: list[TrialT
     return StagedFile(name, file, stats, columns.append(pa.field("subject", pa.string())))
 
 
+@lru_cache(maxsize=64)
+def _mark_of(layout: Layout) -> str:
+    return delta.mark_of(arrow_schema(layout))
+
+
 def record_files(root: str, files: Iterable[StagedFile]) -> None:
     """Remember the hashes of files that a log names by now."""
     hashes.record(root, {f"{f.table}/{f.file.path}": hashes.Entry.of(f.file.digest) for f in files if f.file.digest})
@@ -175,8 +181,15 @@ def record_files(root: str, files: Iterable[StagedFile]) -> None:
 
 def _stats(rows: pa.Table) -> dict[str, Any]:
     """Least and greatest session and trial, for readers that prune by Delta statistics."""
-    kinds = {c: rows[c].unique().to_pylist() for c in ("session", "trial") if rows.num_rows and c in rows.column_names}
+    kinds = {c: _texts_in(rows[c]) for c in ("session", "trial") if rows.num_rows and c in rows.column_names}
     return _stats_of({c: (min(values), max(values)) for c, values in kinds.items()})
+
+
+def _texts_in(column: pa.ChunkedArray) -> set[str]:
+    """The different texts of a column without NULL; of a coded one of one text, which most are, without reading its rows."""
+    if pa.types.is_dictionary(column.type) and all(len(chunk.dictionary) == 1 for chunk in column.chunks):
+        return {chunk.dictionary[0].as_py() for chunk in column.chunks if len(chunk)}
+    return set(column.unique().to_pylist())
 
 
 def _stats_of(ends: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -274,7 +287,7 @@ def _one_below_the_other(name: str, tables: list[pa.Table]) -> pa.Table:
 def _with_keys(table: pa.Table, values: tuple[str, ...]) -> pa.Table:
     for name, value in zip(_KEYS, values, strict=True):
         if name not in table.column_names:
-            table = table.append_column(name, arrow_columns.repeated_texts([value], [table.num_rows]))
+            table = table.append_column(name, arrow_columns.one_text(value, table.num_rows))
         elif set(table[name].unique().to_pylist()) - {value}:
             raise LakeError(f"{name}: rows of another {name} than {value!r} in this trial's tables")
     return table

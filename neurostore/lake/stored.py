@@ -39,7 +39,16 @@ class Stored:
 
 def new_path(schema: pa.Schema, subject: str | None) -> str:
     """A fresh file name: ``[subject=<S>/]<mark of the columns>-<uuid>.parquet``."""
+    return path_of(mark_of(schema), subject)
+
+
+def mark_of(schema: pa.Schema) -> str:
+    """The mark of a file's columns, with which its name begins."""
     text = ";".join(f"{f.name}:{f.type}" for f in schema)
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def path_of(mark: str, subject: str | None) -> str:
+    """As `new_path`, of columns whose mark is known."""
     name = f"{mark}-{uuid.uuid4().hex}.parquet"
     return f"subject={subject}/{name}" if subject is not None else name
