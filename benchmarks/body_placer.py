@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from body_opensim import write_trc
 
+from neurostore.ingest.body.elements import numbers, text_of
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.marker_placer import Placer, on_bodies, register
@@ -30,6 +31,7 @@ from neurostore.ingest.body.model import Model
 from neurostore.ingest.body.osim import parse_model, read_model
 from neurostore.ingest.body.scale_setup import factors_by_body, measure, read_scale_setup
 from neurostore.ingest.body.scaling import scale_model
+from neurostore.ingest.body.time_range import frames_within
 
 OPENSIM = """
 import sys
@@ -66,15 +68,20 @@ def with_values(text: str, values: dict[str, float]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def set_up(source: Path, n_frames: int, every: list[str]) -> str:
-    """The set-up with both parts applied to the files m.osim and m.trc beside it, from the first to the last frame.
+def set_up(source: Path, time_s: tuple[float, float], every: list[str]) -> str:
+    """The set-up with both parts applied to the files m.osim and m.trc beside it, in this time.
 
     every : markers that get a task of weight 1 instead of the set-up's marker tasks.
     """
     root = ET.parse(source).getroot()
     wanted = {
         ".//GenericModelMaker": {"model_file": "m.osim", "marker_set_file": "Unassigned"},
-        ".//ModelScaler": {"apply": "true", "marker_file": "m.trc", "output_model_file": "scaled.osim"},
+        ".//ModelScaler": {
+            "apply": "true",
+            "marker_file": "m.trc",
+            "output_model_file": "scaled.osim",
+            "output_scale_file": "factors.xml",
+        },
         ".//MarkerPlacer": {"apply": "true", "marker_file": "m.trc", "output_model_file": "placed.osim"},
     }
     wanted[".//MarkerPlacer"]["output_motion_file"] = "pose.sto"
@@ -82,7 +89,7 @@ def set_up(source: Path, n_frames: int, every: list[str]) -> str:
         part = root.find(place)
         assert part is not None, f"{source} holds no {place[3:]}"
         if "marker_file" in values:
-            values["time_range"] = f"0 {(n_frames - 1) / 100}"
+            values["time_range"] = f"{time_s[0]} {time_s[1]}"
         for name, text in values.items():
             child = part.find(name)
             (ET.SubElement(part, name) if child is None else child).text = text
@@ -150,6 +157,9 @@ def main() -> None:
     parser.add_argument("--every", action="store_true", help="fit every marker with weight 1, not as the set-up says")
     parser.add_argument("--loose", action="store_true", help="let every marker move, also those that are fixed")
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument(
+        "--time", type=float, nargs=2, help="s that are averaged, at 100 frames/s; the whole trial by default"
+    )
     parser.add_argument("--offset-mm", type=float, default=15.0)
     parser.add_argument("--noise-mm", type=float, default=0.5)
     parser.add_argument("--pose-rad", type=float, default=0.05)
@@ -161,23 +171,28 @@ def main() -> None:
     every = [m.name for m in model.markers] if options.every else []
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
-        (at / "scale.xml").write_text(set_up(options.setup, options.frames, every))
+        time_s = tuple(options.time or (0, (options.frames - 1) / 100))
+        (at / "scale.xml").write_text(set_up(options.setup, time_s, every))
         setup = read_scale_setup(at / "scale.xml")
         assert setup.placer is not None
         sizes = factors_by_body(setup, {m.name: 0.95 + 0.02 * k for k, m in enumerate(setup.measurements)})
         person, points = static_of(model, {b: f for b, f in sizes.items() if b in model.bodies}, options)
         names = [m.name for m in model.markers]
         by_name = {n: points[:, k] for k, n in enumerate(names)}
-        found = factors_by_body(setup, measure(model, setup.measurements, by_name))
+        is_used = frames_within(setup.time_s, np.arange(options.frames) / 100)
+        found = factors_by_body(setup, measure(model, setup.measurements, {n: p[is_used] for n, p in by_name.items()}))
         scaled = scale_model(model, {b: f for b, f in found.items() if b in model.bodies})
         ours, notes = register(scaled, setup.placer, by_name, np.arange(options.frames) / 100)
         (at / "m.osim").write_text(model.text)
         write_trc(at / "m.trc", names, points)
         call = [str(options.opensim_python), "-c", OPENSIM, "scale.xml"]
         subprocess.run(call, capture_output=True, text=True, check=True, cwd=at)
+        theirs_by_body = {
+            text_of(s, "segment"): np.array(numbers(s, "scales", 3)) for s in ET.parse(at / "factors.xml").iter("Scale")
+        }
         pose = read_pose(at / "pose.sto", model)
-        here, drawn, mine, cost = our_pose(scaled, setup.placer, by_name, pose)
-        there = on_bodies(scaled, pose, {n: p.mean(axis=0) for n, p in by_name.items()})
+        here, drawn, mine, cost = our_pose(scaled, setup.placer, {n: p[is_used] for n, p in by_name.items()}, pose)
+        there = on_bodies(scaled, pose, {n: p[is_used].mean(axis=0) for n, p in by_name.items()})
         (at / "pose.json").write_text(json.dumps(dict(zip(model.coordinate_names, here[0].tolist(), strict=True))))
         (at / "again.xml").write_text(with_values((at / "scale.xml").read_text(), drawn))
         subprocess.run([*call[:2], FROM_POSE], capture_output=True, text=True, check=True, cwd=at)
@@ -187,6 +202,8 @@ def main() -> None:
     true = {m.name: m.location for m in person.markers}
     before = {m.name: m.location for m in scaled.markers}
     print(f"{model.name}: {len(ours)} markers registered, {options.setup.name}")
+    off = max(float(np.abs(found[b] - f).max()) for b, f in theirs_by_body.items() if b in found)
+    print(f"scale factors of {sum(b in found for b in theirs_by_body)} bodies, ours less OpenSim: largest {off:.1e}")
     print(f"cost of the pose: ours {mine:.3f} mm², OpenSim {cost:.3f} mm², ratio {mine / cost:.3f}")
     for label, a, b in (
         ("ours in OpenSim's pose less OpenSim", there, theirs),

@@ -32,6 +32,7 @@ from .registration import (
     side_of,
 )
 from .smoothing import smooth
+from .static_person import different, note
 from .targets import Prepared, Targets, prepare
 
 #: weight of a line's hinge, m² per rad²
@@ -115,7 +116,9 @@ def fit_body(
     turns = _turns(landmarks, rows)
     _check_enough(points)
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
-    measured = measure_lengths(points, dict(lengths or {}), settings.sides_apart)
+    differ = different(measure_lengths(points, {}, True), lengths, " mm") if lengths else None
+    lengths = {} if differ is not None else dict(lengths or {})
+    measured = measure_lengths(points, lengths, settings.sides_apart)
     factors, guessed = factors_of(measured)
     looked = {n: t[some] for n, (t, _) in turns.items()}
     knees = knee_frames(looked)
@@ -139,6 +142,7 @@ def fit_body(
         Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
         Step("body_fit", VERSION, {**smoothing, "model_sha256": model.sha256}),
     ]  # fmt: skip
+    result.notes += [] if differ is None else [f"body: {note(differ)}"]
     if guessed:
         result.notes.append(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"

@@ -20,20 +20,20 @@ from neurostore.ingest.recording import Calibration
 from neurostore.wording import listed
 
 from .documents import read_sets
-from .elements import is_true, numbers, text_of
+from .elements import is_true
 from .forward import forward
 from .ik_setup import IkSetup, tasks_of
 from .inverse import fit
 from .model import GROUND, Model
 from .own_model import LEAST_MARKERS
+from .static_choice import STILL_MM, moves_mm
+from .time_range import frames_within, read_time_range
 
 #: calibrations of a static trial: the place of each registered marker in its body's frame, mm, an axis each
 PLACED = "body_marker_"
 _AXES = "xyz"
 #: mm: a marker that registration moves by more is named
 FAR_MM = 50.0
-#: mm: root mean square distance of a marker from its mean; where a quarter of the markers have more, nobody stands still
-STILL_MM = 20.0
 _STAY = "markers stay where scaling puts them"
 
 
@@ -60,12 +60,10 @@ def read_placer(root: Element, path: str | Path, problems: list[str]) -> Placer 
     try:
         if element is None or not is_true(element, "apply", True):
             return None
-        first, last = numbers(element, "time_range", 2, (-1.0, -1.0), is_finite=False)
+        time_s = read_time_range(element, "its MarkerPlacer", problems)
     except ValueError as error:
         problems.append(f"its MarkerPlacer: {error}")
         return None
-    if first > last:
-        problems.append(f"its MarkerPlacer: <time_range> is {first:g} to {last:g} s; expected the first time first")
     read_sets(element, "IKTaskSet", path)
     weights, coordinates = tasks_of(element, problems)
     tasks = IkSetup({n: w for n, w in weights.items() if w > 0}, coordinates)
@@ -73,8 +71,7 @@ def read_placer(root: Element, path: str | Path, problems: list[str]) -> Placer 
         problems.append(
             "its MarkerPlacer has no <IKMarkerTask> of a weight above 0; expected one for each marker to fit"
         )
-    is_given = text_of(element, "time_range") and (first, last) != (-1.0, -1.0)  # OpenSim's default, not a time
-    return Placer(tasks, (first, last) if is_given else None)
+    return Placer(tasks, time_s)
 
 
 def register(
@@ -84,14 +81,12 @@ def register(
 
     points_m : points (T, 3) of the static trial by the model's marker names. time_s : (T,).
     """
-    is_used = np.ones(len(time_s), bool)
-    if placer.time_s is not None:
-        is_used = (time_s >= placer.time_s[0] - 1e-6) & (time_s <= placer.time_s[1] + 1e-6)
-        if not is_used.any():
-            return {}, [
-                f"{_STAY}: the MarkerPlacer averages {placer.time_s[0]:g} to {placer.time_s[1]:g} s, and the trial has no "
-                f"frame in it ({time_s.min():g} to {time_s.max():g} s)"
-            ]
+    is_used = frames_within(placer.time_s, time_s)
+    if placer.time_s is not None and not is_used.any():
+        return {}, [
+            f"{_STAY}: the MarkerPlacer averages {placer.time_s[0]:g} to {placer.time_s[1]:g} s, and the trial has no "
+            f"frame in it ({time_s.min():g} to {time_s.max():g} s)"
+        ]
     used = {n: p[is_used] for n, p in points_m.items()}
     seen = {n: p[np.isfinite(p).all(axis=1)] for n, p in used.items()}
     means = {m.name: seen[m.name].mean(axis=0) for m in model.markers if len(seen.get(m.name, ()))}
@@ -100,11 +95,11 @@ def register(
         return {}, [
             f"{_STAY}: {len(fitted)} markers of the trial have a task of the MarkerPlacer; expected at least {LEAST_MARKERS}"
         ]
-    spread_mm = [1000 * np.sqrt(((seen[n] - mean) ** 2).sum(axis=1).mean()) for n, mean in means.items()]
-    if np.quantile(spread_mm, 0.75) > STILL_MM:
+    moves = moves_mm({n: 1000 * seen[n] for n in means})
+    if moves > STILL_MM:
         return {}, [
             f"{_STAY}: nobody stands still in the time that the MarkerPlacer averages (a quarter of the markers are "
-            f"{np.quantile(spread_mm, 0.75):.0f} mm or more from their mean, RMS; expected at most {STILL_MM:g} mm). Add a "
+            f"{moves:.0f} mm or more from their mean, RMS; expected at most {STILL_MM:g} mm). Add a "
             "static trial to the session, or set the MarkerPlacer's <time_range> to a time in which the person stands"
         ]
     pose = fit(model, placer.tasks.targets(model, fitted), np.zeros(1))

@@ -27,8 +27,11 @@ from .model import TRANSLATIONAL, Model
 from .own_model import fit_own, read_own
 from .scale_setup import ScaleSetup, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
+from .static_choice import is_of_body, merits
+from .static_person import different, note, registered_lengths, steady
+from .time_range import frames_within
 
-VERSION = 4
+VERSION = 5
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
 #: our segment -> the corresponding body of gait models, without side
@@ -53,11 +56,13 @@ def own_body(
     mass_kg: float | None,
     calibrations: Iterable[Calibration],
     cutoff_hz: float,
+    files: Iterable[str] = (),
 ) -> BodyFit:
     """The user's own model fitted to the subject of a trial.
 
     own : files ``model``, ``marker_set``, ``setup``, ``scale`` and ``markers``, marker of the model -> label or landmark.
-    Source markers come before landmarks of the same name, and are filtered like landmarks.
+    Source markers come before landmarks of the same name, and are filtered like landmarks. files : names of the trial's
+    files without ending, which a ScaleTool set-up may state.
 
     Raises
     ------
@@ -68,14 +73,15 @@ def own_body(
     rows = np.flatnonzero(landmarks.person == 0)
     named = dict(own.get("markers", {}))
     points = _points(recording, landmarks, model, named, cutoff_hz)
+    time_s = landmarks.time_s[rows]
     scaled = _Scaled(model)
     if scale is not None:
-        metres = {n: p / 1000 for n, p in points.items()}
-        scaled = _scaled(model, scale, metres, calibrations, mass_kg)
-        if scale.placer is not None:
-            _place_markers(scaled, scale.placer, metres, landmarks.time_s[rows], calibrations)
+        scaled = _to_person(model, scale, points, time_s, calibrations, mass_kg)
+    if recording.kind == "static":
+        is_named = scale is not None and bool(scale.files & set(files))
+        scaled.calibrations += merits(_in_time(points, time_s, scale), is_named)
     model = scaled.model
-    fitted, notes = fit_own(model, points, landmarks.time_s[rows], setup)
+    fitted, notes = fit_own(model, points, time_s, setup)
     notes += scaled.notes
     coordinates = {
         c.name: np.degrees(fitted.values[:, i]) if c.is_rotational else fitted.values[:, i]
@@ -84,7 +90,7 @@ def own_body(
     result = BodyFit(
         model,
         landmarks.frame[rows],
-        landmarks.time_s[rows],
+        time_s,
         coordinates,
         _segments(model, fitted.filled, np.isfinite(fitted.values)),
         *missed_by(1000 * fitted.distances_m, list(fitted.markers)),
@@ -111,6 +117,62 @@ class _Scaled:
     registered: list[str] = field(default_factory=list)
 
 
+def _to_person(
+    model: Model,
+    scale: ScaleSetup,
+    points_mm: Mapping[str, Floats],
+    time_s: Floats,
+    calibrations: list[Calibration],
+    mass_kg: float | None,
+) -> _Scaled:
+    """The model scaled, its markers registered, by the session's static trial unless that is another person's."""
+    points_m = {n: p / 1000 for n, p in points_mm.items()}
+    differ = _other_person(model, scale, points_m, calibrations)
+    if differ is not None:
+        calibrations = [c for c in calibrations if not is_of_body(c)]
+    used_m = {n: p / 1000 for n, p in _in_time(points_mm, time_s, scale).items()}
+    scaled = _scaled(model, scale, used_m, calibrations, mass_kg)
+    if differ is not None:
+        scaled.notes.append(note(differ))
+    if scale.time_s is not None and not frames_within(scale.time_s, time_s).any():
+        scaled.notes.append(
+            f"the ModelScaler measures {scale.time_s[0]:g} to {scale.time_s[1]:g} s, and the trial has no frame in it "
+            f"({time_s.min():g} to {time_s.max():g} s): the whole trial was measured"
+        )
+    if scale.placer is not None:
+        _place_markers(scaled, scale.placer, points_m, time_s, calibrations)
+    return scaled
+
+
+def _in_time(points: Mapping[str, Floats], time_s: Floats, scale: ScaleSetup | None) -> Mapping[str, Floats]:
+    """The points in the time that a set-up averages; in the whole trial where it has no frame in it."""
+    is_used = frames_within(scale.time_s if scale is not None else None, time_s)
+    return {n: p[is_used] for n, p in points.items()} if is_used.any() else points
+
+
+def _other_person(
+    model: Model, scale: ScaleSetup, points_m: Mapping[str, Floats], calibrations: list[Calibration]
+) -> str | None:
+    """How the lengths of this trial differ from those of the session's static trial, if that is another person's."""
+    there = _factors_given(calibrations)
+    compared = steady(model, tuple(m for m in scale.measurements if m.name in there)) if there else set()
+    some = tuple(
+        m for m in scale.measurements if m.name in compared and {n for p in m.pairs for n in p} <= set(points_m)
+    )
+    here = measure(model, some, points_m)
+    mine, its = registered_lengths(model, given_places(model, calibrations), points_m)
+    return different(here | mine, {n: f for n, f in there.items() if n in here} | its)
+
+
+def _factors_given(calibrations: list[Calibration]) -> dict[str, float]:
+    """Measurement -> factor, as the session's static trial has it."""
+    return {
+        c.parameter.removeprefix(MEASURED): c.value
+        for c in calibrations
+        if c.parameter.startswith(MEASURED) and c.source == "static"
+    }
+
+
 def _scaled(
     model: Model,
     scale: ScaleSetup,
@@ -119,9 +181,9 @@ def _scaled(
     mass_kg: float | None,
 ) -> _Scaled:
     """The model with the factors of the set-up, those that the session's static trial measured before those of this one."""
-    given = {c.parameter: c.value for c in calibrations if c.parameter.startswith(MEASURED) and c.source == "static"}
-    left = tuple(m for m in scale.measurements if MEASURED + m.name not in given)
-    measured = {m.name: given[MEASURED + m.name] for m in scale.measurements if m not in left}
+    given = _factors_given(calibrations)
+    left = tuple(m for m in scale.measurements if m.name not in given)
+    measured = {m.name: given[m.name] for m in scale.measurements if m not in left}
     measured |= measure(model, left, points_m)
     factors = factors_by_body(scale, measured)
     missing = [body for body in factors if body not in model.bodies]

@@ -1,15 +1,15 @@
 """Scale factors of a user's own model by an OpenSim ScaleTool set-up: measurements, manual scales, or both in its order.
 
 A measurement is the mean, over pairs of markers, of their distance in the trial divided by that in the model's default
-pose; it scales bodies along the axes that the set-up names. OpenSim takes the mean over a stretch of time, here the
-median over the frames that have both markers is taken. How markers are placed is in :mod:`.marker_placer`.
+pose; it scales bodies along the axes that the set-up names. OpenSim takes the mean over the set-up's <time_range>, here
+the median over the frames in it that have both markers is taken. How markers are placed is in :mod:`.marker_placer`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -22,6 +22,7 @@ from .elements import is_true, numbers, text_of
 from .forward import marker_places
 from .marker_placer import Placer, read_placer
 from .model import Model
+from .time_range import read_time_range
 
 MEASURED, MANUAL = _ORDER = ("measurements", "manualScale")
 _AXES = {"X": 0, "Y": 1, "Z": 2}
@@ -42,13 +43,17 @@ class Measurement:
 class ScaleSetup:
     """What a ScaleTool set-up applies: measurements, and manual factors (3,) by body, which come last or first.
 
-    placer : how it places the markers of the scaled model; None: it leaves them where scaling puts them.
+    placer : how it places the markers of the scaled model; None: it leaves them where scaling puts them. time_s : the
+    time (first, last) in which it measures; None: the whole trial. files : names of the marker files that it states,
+    without folder and ending.
     """
 
     measurements: tuple[Measurement, ...] = ()
     manual: Mapping[str, Floats] = field(default_factory=dict)
     is_manual_last: bool = True
     placer: Placer | None = None
+    time_s: tuple[float, float] | None = None
+    files: frozenset[str] = frozenset()
 
     def strangers(self, model: Model) -> list[str]:
         """Bodies without which a measurement or a manual scale would do nothing.
@@ -71,8 +76,11 @@ def read_scale_setup(path: str | Path) -> ScaleSetup:
     root = setup_root(path, "a ScaleTool set-up", ("MeasurementSet", "ScaleSet"))
     problems: list[str] = []
     scaler = root.find(".//ModelScaler")
+    time_s = None
     try:
         is_scaled = scaler is None or is_true(scaler, "apply", True)
+        if scaler is not None and is_scaled:
+            time_s = read_time_range(scaler, "its ModelScaler", problems)
     except ValueError as error:
         problems.append(f"its ModelScaler: {error}")
         is_scaled = True
@@ -92,7 +100,12 @@ def read_scale_setup(path: str | Path) -> ScaleSetup:
         problems.append(f"begins with <{root.tag}> and applies no <Measurement>; expected a ScaleTool set-up")
     if problems:
         raise InputError(path, *problems)
-    return ScaleSetup(measurements, manual, order[-1:] != [MEASURED], placer)
+    return ScaleSetup(measurements, manual, order[-1:] != [MEASURED], placer, time_s, _marker_files(root))
+
+
+def _marker_files(root: Element) -> frozenset[str]:
+    named = [text_of(part, "marker_file") for part in root.iter() if part.tag in ("ModelScaler", "MarkerPlacer")]
+    return frozenset(PureWindowsPath(name).stem for name in named if name not in ("", "Unassigned"))
 
 
 def _manual(root: Element, problems: list[str]) -> dict[str, Floats]:

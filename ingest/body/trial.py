@@ -19,6 +19,7 @@ from neurostore.schema import arrow_type, tables
 from .fitting import BodyFit, fit_body
 from .model import COUPLED, ROTATIONAL, TRANSLATIONAL
 from .own_trial import own_body
+from .static_choice import is_of_body, merits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,18 +36,21 @@ def body_of(
     calibrations: Iterable[Calibration] = (),
     own: Mapping[str, Any] | None = None,
     cutoff_hz: float = 0.0,
+    files: Iterable[str] = (),
 ) -> tuple[BodyFit | None, list[str]]:
     """The fitted body of a trial's subject and notes; None, with the reason, where none can be fitted.
 
     own : [body] of cohort.toml, the user's own model, whose markers are low-pass filtered at ``cutoff_hz``; otherwise our own model.
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
-    calibrations and quality.
+    calibrations and quality. A static trial measures itself. files : names of the trial's files without ending.
     """
     calibrations = list(calibrations)
     mass_kg = stated_mass([*recording.calibrations, *calibrations])
+    if recording.kind == "static":
+        calibrations = [c for c in calibrations if not is_of_body(c)]
     try:
         if own and own.get("model"):
-            body = own_body(recording, landmarks, own, mass_kg, calibrations, cutoff_hz)
+            body = own_body(recording, landmarks, own, mass_kg, calibrations, cutoff_hz, files)
         else:
             body = fit_body(
                 landmarks,
@@ -59,6 +63,9 @@ def body_of(
     except InputError as error:
         return None, [f"no body fitted: {problem}" for problem in error.problems]
     if recording.kind == "static":
+        if not body.is_own_model:
+            mine = landmarks.person == 0
+            body.calibrations += merits({n: np.asarray(p)[mine] for n, p in landmarks.points.items()})
         body.calibrations = [Calibration(c.parameter, c.side, c.value, c.unit, "static") for c in body.calibrations]
     landmarks.steps += body.steps
     landmarks.calibrations += body.calibrations

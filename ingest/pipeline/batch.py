@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurostore.errors import InputError, NeurostoreError
+from neurostore.ingest.body import static_choice
 from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, key_from
 from neurostore.ingest.pipeline import session_up
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
@@ -18,6 +19,7 @@ from neurostore.ingest.recording import Calibration, Recording
 from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
+    from neurostore.ingest.body.fitting import BodyFit
     from neurostore.ingest.landmarks import Landmarks
     from neurostore.lake.commit import Staged, TrialTables
 
@@ -136,12 +138,10 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
         from neurostore.ingest.kinetics import body_check
 
         notes += body_check.judge(recording, landmarks)
-    body = None
-    if batch.settings.body and landmarks is not None:
-        from neurostore.ingest.body.trial import body_of
-
-        body, body_notes = body_of(shown, landmarks, given, source.options.body, batch.settings.cutoff_hz)
-        notes += body_notes
+    body, body_notes = _body(shown, landmarks, given, source, batch.settings)
+    notes += body_notes
+    if body is not None and recording.kind != "static":
+        notes += _static_choice(key, statics)
     stated = unique(
         [
             *recording.calibrations,
@@ -173,6 +173,32 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
 
         tables |= body_tables(body)
     return TrialTables(key=key, ingest_id=ingest_id, row=row, tables=tables)
+
+
+def _body(
+    recording: Recording,
+    landmarks: Landmarks | None,
+    given: tuple[Calibration, ...],
+    source: TrialSource,
+    settings: Settings,
+) -> tuple[BodyFit | None, list[str]]:
+    """The fitted body, None where none is asked for or can be fitted, and notes."""
+    if not settings.body or landmarks is None:
+        return None, []
+    from neurostore.ingest.body.trial import body_of
+
+    files = [path.stem for path in source.paths]
+    return body_of(recording, landmarks, given, source.options.body, settings.cutoff_hz, files)
+
+
+def _other_statics(key: Key, statics: Statics) -> dict[str, tuple[Calibration, ...]]:
+    return {trial: given for trial, given in sorted(statics.get(key[:2], {}).items()) if trial != key[2]}
+
+
+def _static_choice(key: Key, statics: Statics) -> list[str]:
+    """A note where the body could come from several static trials."""
+    _, choice = static_choice.chosen(_other_statics(key, statics))
+    return [] if choice is None else [choice]
 
 
 def _own_time(recording: Recording, notes: list[str]) -> str | None:
@@ -308,9 +334,16 @@ def _subject_note(recording: Recording, key: Key) -> str:
 def calibrations_for(key: Key, metadata: Metadata, statics: Statics) -> tuple[Calibration, ...]:
     """What is known of a trial's session beside the trial itself: participants.tsv first, then its static trials."""
     known = list(metadata.calibrations(key[0], key[1]))
-    for trial, calibrations in sorted(statics.get(key[:2], {}).items()):
-        if trial != key[2]:
-            known += [c for c in calibrations if c.source != "estimated"]
+    others = _other_statics(key, statics)
+    of_body, _ = static_choice.chosen(others)
+    for trial, calibrations in others.items():
+        known += [
+            c
+            for c in calibrations
+            if c.source != "estimated"
+            and (trial == of_body or not static_choice.is_of_body(c))
+            and not static_choice.is_merit(c)
+        ]
     return unique(known)
 
 
