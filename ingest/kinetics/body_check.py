@@ -55,10 +55,12 @@ class _Contact:
 def judge(recording: Recording, landmarks: Landmarks) -> list[str]:
     """Set ``contradicts_body`` of a recording's platforms by the landmarks of its subject; returns notes on those that do."""
     is_subject = landmarks.person == 0
-    points = {name: values[is_subject] for name, values in landmarks.points.items() if name in _READ}
+    whole = slice(None) if is_subject.all() else is_subject
+    points = {name: values[whole] for name, values in landmarks.points.items() if name in _READ}
+    time_s = landmarks.time_s[whole]
     notes = []
     for i, plate in enumerate(recording.plates):
-        problems = contradictions(plate, points, landmarks.time_s[is_subject])
+        problems = contradictions(plate, points, time_s)
         recording.plates[i] = replace(plate, contradicts_body=None if problems is None else bool(problems))
         if problems:
             notes.append(
@@ -112,24 +114,27 @@ def _size(parts: Sequence[tuple[Floats, Floats, Floats]]) -> float:
 
 def _contacts(plate: ForcePlate, points: Mapping[str, Floats], time_s: Floats) -> Iterator[_Contact]:
     """Steps over a platform by one foot alone, from before to behind the foot."""
-    feet = {side: foot for side in SIDES if (foot := _foot(points, side)) is not None}
-    if plate.corners is None or len(feet) < len(SIDES) or "pelvis" not in points or len(time_s) < 2:
+    if plate.corners is None or "pelvis" not in points or len(time_s) < 2:
         return
     at = np.round((time_s - plate.start_s) * plate.rate_hz).astype(int)
     is_there = (at >= 0) & (at < len(plate.force))
     at = np.clip(at, 0, len(plate.force) - 1)
-    force, moment = plate.force[at], plate.moment[at]
-    is_loaded = is_there & (force[:, 1] >= _LOADED_N)
-    if not is_loaded.any():
+    is_loaded = is_there & (plate.force[:, 1][at] >= _LOADED_N)
+    pelvis = points["pelvis"]
+    steps = [
+        slice(start, stop)
+        for start, stop in zip(*runs_of(is_loaded & np.isfinite(pelvis[:, 0])), strict=True)
+        if _LEAST_STANCE_S <= time_s[stop - 1] - time_s[start] <= _LONGEST_STANCE_S
+    ]
+    feet = {side: foot for side in SIDES if steps and (foot := _foot(points, side)) is not None}
+    if len(feet) < len(SIDES):
         return
+    force, moment = plate.force[at], plate.moment[at]
     over = {side: _is_over(plate, (heel + toe) / 2) for side, (heel, toe) in feet.items()}
     for side, other in zip(SIDES, reversed(SIDES), strict=True):
         heel, toe = feet[side]
-        pelvis = points["pelvis"]
-        for start, stop in zip(*runs_of(is_loaded & np.isfinite(pelvis[:, 0])), strict=True):
-            own = slice(start, stop)
-            is_step = _LEAST_STANCE_S <= time_s[stop - 1] - time_s[start] <= _LONGEST_STANCE_S
-            if not is_step or over[side][own].mean() < _OWN_SHARE or over[other][own].mean() > _OTHER_SHARE:
+        for own in steps:
+            if over[side][own].mean() < _OWN_SHARE or over[other][own].mean() > _OTHER_SHARE:
                 continue
             weight = force[own, 1]
             ahead = (toe - heel)[own].mean()

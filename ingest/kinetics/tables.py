@@ -71,7 +71,7 @@ def plate_frames(recording: Recording, cutoff_hz: float) -> dict[str, Any]:
     if len(time_s) < 2 or recording.rate_hz <= 0:
         return {}
     n = len(frame)
-    wrenches = [at_frames(p, time_s, recording.rate_hz, cutoff_hz) for p in recording.plates]
+    wrenches = at_frames(recording.plates, time_s, recording.rate_hz, cutoff_hz)
     peak = np.concatenate([f.peak for f in wrenches]).astype(np.float32)
     return {
         "plate": np.repeat(np.array([p.plate for p in recording.plates], np.int32), n),

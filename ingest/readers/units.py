@@ -55,9 +55,9 @@ def judged_unit(problem: str, positions: Floats, notes: list[str]) -> float:
 
 def extent_of(positions: Floats) -> float:
     """The longest side of the marker cloud (n, J, 3), median over frames, in its own unit; NaN where nothing is there."""
-    sample = positions[:: max(1, len(positions) // 200)]
+    sample = np.ascontiguousarray(positions[:: max(1, len(positions) // 200)].transpose(1, 2, 0))
     if not sample.size:
         return float("nan")
     with np.errstate(invalid="ignore"):
-        sides = np.fmax.reduce(sample, axis=1) - np.fmin.reduce(sample, axis=1)  # NaN where nothing is
-        return float(middle(np.fmax.reduce(sides, axis=1)))
+        sides = np.fmax.reduce(sample) - np.fmin.reduce(sample)  # (3, frames), NaN where nothing is
+        return float(middle(np.fmax.reduce(sides)))

@@ -240,7 +240,7 @@ def test_samples_at_any_rate_are_brought_to_the_frames(rate_hz: float) -> None:
     wrench = Wrench(plate=1, type_=0, rate_hz=rate_hz, start_s=0.0, force=force, moment_nmm=1000 * force,
                     normal=np.array([0.0, 1, 0]), zero="as recorded", units=("N", "m", "Nm"), centre=np.zeros(3))  # fmt: skip
     time_s = np.arange(10, 180) / 100
-    found = at_frames(plate_from_wrench(wrench, []), time_s, 100.0, 0.0)
+    found = at_frames([plate_from_wrench(wrench, [])], time_s, 100.0, 0.0)[0]
     for values in (found.force, found.moment, found.filtered_force):
         np.testing.assert_allclose(values[:, 1], 20 + 300 * time_s, atol=1e-6)
         np.testing.assert_allclose(values[:, 2], -40 * time_s, atol=1e-6)

@@ -6,9 +6,11 @@ platforms". A platform that cannot be read is named in the notes and left out; t
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -159,8 +161,7 @@ def _corners(index: int, parameters: Parameters, scale_mm: float) -> Floats:
     corners: Floats = table[:, :, index].T * scale_mm
     if not np.isfinite(corners).all() or np.abs(corners).max() > _FARTHEST_MM:
         raise _LeftOutError("its corners are not finite numbers within 50 m of the origin")
-    across = np.cross(corners[2] - corners[0], corners[3] - corners[1])
-    area = 0.5 * float(np.linalg.norm(across))
+    area = 0.5 * _length(_cross(corners[2] - corners[0], corners[3] - corners[1]))
     if area < _LEAST_AREA_MM2:
         raise _LeftOutError(f"its corners span {area:.0f} mm²; expected at least {_LEAST_AREA_MM2:.0f} mm²")
     return corners
@@ -233,10 +234,7 @@ def _calibrated(
         ):
             return product(raw.T, matrix.T).T, matrix  # volts: the calibration matrix gives N and Nmm
         raw = product(raw.T, matrix.T).T
-    factors = [
-        _factor(unit, _NEWTONS if i < 3 or type_ == 3 else _NEWTON_METRES, 1.0 if i < 3 or type_ == 3 else 1e-3)
-        for i, unit in enumerate(units)
-    ]
+    factors = [_factor(unit, i < 3 or type_ == 3) for i, unit in enumerate(units)]
     if type_ == 1:
         factors[3] = factors[4] = 1.0
     unknown = {u for u, f in zip(units, factors, strict=True) if f is None}
@@ -257,9 +255,13 @@ def _calibrated(
     return raw * factor[:, None], matrix
 
 
-def _factor(unit: str, known: dict[str, float], default: float) -> float | None:
+@cache
+def _factor(unit: str, is_force: bool) -> float | None:
+    """Newtons or newton metres of a unit; None if it is unknown."""
     word = re.sub(r"[\s.·⋅*-]", "", unit.lower())
-    return default if word in ("", *_VOLTS) else known.get(word)
+    if word in ("", *_VOLTS):
+        return 1.0 if is_force else 1e-3
+    return (_NEWTONS if is_force else _NEWTON_METRES).get(word)
 
 
 def _wrench(type_: int, values: Floats, origin: Floats) -> tuple[Floats, Floats]:
@@ -289,11 +291,21 @@ def _axes(corners: Floats) -> Floats:
     """(3, 3), columns x, y, z of the platform: x from corners 2 and 3 to 1 and 4, y from 3 and 4 to 1 and 2."""
     x = corners[0] + corners[3] - corners[1] - corners[2]
     y = corners[0] + corners[1] - corners[2] - corners[3]
-    if not (np.linalg.norm(x) > 0 and np.linalg.norm(y) > 0):
+    if not (_length(x) > 0 and _length(y) > 0):
         raise _LeftOutError("its corners are not in order around it")
-    x = x / np.linalg.norm(x)
-    z = np.cross(x, y)
-    if np.linalg.norm(z) < 0.5 * np.linalg.norm(y):
+    x = x / _length(x)
+    z = _cross(x, y)
+    if _length(z) < 0.5 * _length(y):
         raise _LeftOutError("its corners are not in order around it")
-    z = z / np.linalg.norm(z)
-    return np.stack([x, np.cross(z, x), z], axis=1)
+    z = z / _length(z)
+    return np.array([x, _cross(z, x), z]).T
+
+
+def _cross(a: Floats, b: Floats) -> Floats:
+    """a × b of two vectors (3,), in a tenth of the time of np.cross."""
+    (a0, a1, a2), (b0, b1, b2) = a.tolist(), b.tolist()
+    return np.array([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0])
+
+
+def _length(vector: Floats) -> float:
+    return math.sqrt(vector @ vector)
