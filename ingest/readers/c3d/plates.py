@@ -234,7 +234,7 @@ def _calibrated(
         ):
             return product(raw.T, matrix.T).T, matrix  # volts: the calibration matrix gives N and Nmm
         raw = product(raw.T, matrix.T).T
-    factors = [_factor(unit, i < 3 or type_ == 3) for i, unit in enumerate(units)]
+    factors = [_factor(unit, is_force=i < 3 or type_ == 3) for i, unit in enumerate(units)]
     if type_ == 1:
         factors[3] = factors[4] = 1.0
     unknown = {u for u, f in zip(units, factors, strict=True) if f is None}
@@ -256,7 +256,7 @@ def _calibrated(
 
 
 @cache
-def _factor(unit: str, is_force: bool) -> float | None:
+def _factor(unit: str, *, is_force: bool) -> float | None:
     """Newtons or newton metres of a unit; None if it is unknown."""
     word = re.sub(r"[\s.·⋅*-]", "", unit.lower())
     if word in ("", *_VOLTS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurostore.ingest.readers.c3d.plates import _NEWTON_METRES, _NEWTONS, _factor
+from neurostore.ingest.readers.c3d.plates import _factor
 from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
 
 CORNERS = np.array([[200, 0, 300], [-200, 0, 300], [-200, 0, -300], [200, 0, -300]], float)
@@ -86,8 +86,8 @@ def test_corners_in_the_opposite_order_are_named():
 )
 def test_units_of_moments(unit, factor):
     assert (
-        _factor(unit, _NEWTON_METRES, 1e-3) == pytest.approx(factor, rel=1e-4)
+        _factor(unit, is_force=False) == pytest.approx(factor, rel=1e-4)
         if factor
-        else _factor(unit, _NEWTON_METRES, 1e-3) is None
+        else _factor(unit, is_force=False) is None
     )
-    assert _factor("daN", _NEWTONS, 1.0) == 10
+    assert _factor("daN", is_force=True) == 10
