@@ -24,7 +24,7 @@ from neurostore.storage.stored_file import StoredFile
 
 __all__ = [
     "Store", "StoredFile", "delete", "digest", "exists", "is_intact_json", "is_remote", "join", "keeps_old_versions",
-    "list_files", "lock", "named_errors", "open_parquet", "publish", "quick_digest", "read_bytes", "read_json", "read_log", "resolve",
+    "list_files", "lock", "named_errors", "open_parquet", "parquet_pieces", "publish", "quick_digest", "read_bytes", "read_json", "read_log", "resolve",
     "size_of", "sync_file", "sync_folder", "sync_folders", "touch", "write_json", "write_new",
     "write_parquet", "write_temporary", "write_whole",
 ]  # fmt: skip
@@ -116,7 +116,12 @@ def write_parquet(path: str, table: Any, **options: Any) -> Digest:
 
     options : of pyarrow's ParquetWriter, and row_group_size (rows).
     """
-    return write_new(path, encode.parquet_pieces(table, options.pop("row_group_size", 1 << 20), options))
+    return write_new(path, parquet_pieces(table, **options))
+
+
+def parquet_pieces(table: Any, **options: Any) -> Iterator[Any]:
+    """The bytes of the file that :func:`write_parquet` writes, a row group at a time."""
+    return encode.parquet_pieces(table, options.pop("row_group_size", 1 << 20), options)
 
 
 def write_whole(path: str, content: Any, *, replace: bool = True) -> bool:

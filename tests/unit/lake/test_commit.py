@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import resource
@@ -213,6 +214,22 @@ def test_a_full_disk_while_staging_leaves_nothing(path):
             stage(path, [trial("A", "small", left_heel=HEEL), trial("B", "big", left_heel=big)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert data_files(path) == set()
+
+
+def test_a_file_that_cannot_be_encoded_leaves_nothing(path, monkeypatch):
+    pieces = storage.parquet_pieces
+    n_encoded = itertools.count()
+
+    def second_fails(table, **options):
+        if next(n_encoded):
+            raise MemoryError("no room")
+        return pieces(table, **options)
+
+    monkeypatch.setattr(storage, "parquet_pieces", second_fails)
+    with pytest.raises(MemoryError):
+        stage(path, [trial("A", "x", left_heel=HEEL), trial("B", "y", left_heel=HEEL)])
+    assert next(n_encoded) == 2
     assert data_files(path) == set()
 
 
