@@ -127,13 +127,17 @@ def _low_pass(rate_hz: float) -> Floats:
 
 def _is_dead(raw: Floats) -> bool:
     """Three quarters of the samples repeat the one before, or there are fewer than 8 levels."""
-    return bool((np.diff(raw) == 0).mean() > 0.75 or len(np.unique(raw[:: max(1, len(raw) // 5000)])) < 8)
+    if (raw[1:] == raw[:-1]).mean() > 0.75:
+        return True
+    levels = raw[:: max(1, len(raw) // 5000)]
+    return len(np.unique(levels[:64])) < 8 and len(np.unique(levels)) < 8  # the first tell, as a rule
 
 
 def _saturated(raw: Floats) -> float:
     """Share of the samples that sit, twice or more in a row, at the largest or the smallest value."""
-    at_rail = (raw == raw.max()) | (raw == raw.min())
-    return float((at_rail[1:] & at_rail[:-1] & (raw[1:] == raw[:-1])).mean())
+    at_rail = np.flatnonzero((raw == raw.max()) | (raw == raw.min()))  # few, as a rule
+    in_a_row = at_rail[1:][np.diff(at_rail) == 1]
+    return float((raw[in_a_row] == raw[in_a_row - 1]).sum() / (len(raw) - 1))
 
 
 def _is_rectified(raw: Floats) -> bool:

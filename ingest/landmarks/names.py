@@ -61,7 +61,7 @@ def names_of(poses: Poses, rows: Ints, not_measured: frozenset[str]) -> Names:
     seen = np.isfinite(poses.positions[rows[0]]).all(axis=1)
     if not seen.all():
         values = poses.positions if len(rows) == len(poses.positions) else poses.positions[rows]
-        seen = np.isfinite(values).all(axis=2).any(axis=0)
+        seen[~seen] = np.isfinite(values[:, ~seen]).all(axis=2).any(axis=0)
     present = frozenset(joint for joint, s in zip(skeleton.joints, seen, strict=True) if s)
     sources = landmark_sources(skeleton, present - not_measured)
     unknown = [

@@ -132,6 +132,8 @@ def _without_prefix(names: Sequence[str]) -> Sequence[str]:
     n_shared = next(
         (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
     )
+    if not n_shared:
+        return names
     bare = [name[n_shared:] for name in names]
     known, known_bare = (sum(map(is_of_body, some)) for some in (names, bare))
     return bare if known_bare > known else names
