@@ -85,6 +85,7 @@ def run(lake: Version, text: str) -> pa.Table:
             lake.raise_if_vanished(error)
             raise LakeError(f"{lake.path}: {error}") from None
         except duckdb.Error as error:
+            lake.raise_if_computing_failed()
             raise UsageError(f"{error}{reserved_word_hint(error, text)}") from None
 
 

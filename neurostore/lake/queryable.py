@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import polars as pl
     import pyarrow as pa
 
+    from neurostore.lake.on_demand import Computed
     from neurostore.lake.tables import TableState
 
 
@@ -54,8 +57,15 @@ class Shown(Protocol):
     def check(self, tables: Iterable[str]) -> None:
         """Raise DamagedLakeError if a file of these tables has other bytes than were written."""
 
+    def trials_table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of ``trials``."""
+
+    def naming_vanished(self) -> AbstractContextManager[None]:
+        """What names the error if files were deleted while they were read."""
+
     def ingests_by_session(self) -> dict[tuple[str, str], list[str]]:
         """(subject, session) -> the ingests of its trials that are shown."""
 
-    def computed(self, sessions: Iterable[tuple[str, str]]) -> dict[str, pa.Table]:
-        """The rows of the kept views of these sessions, computed."""
+    @property
+    def computed(self) -> Computed:
+        """The rows of kept views in sessions whose results are stale."""

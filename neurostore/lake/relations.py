@@ -3,7 +3,7 @@
 Views bind every step below them when they are created, which takes most of a second for all of them together. A query
 of one table needs none of them.
 
-Views that a lake keeps have one of three sources: stored results, with what few trials lack computed beside them; rows
+Views that a lake keeps have one of three sources: stored results, with what is asked for of other trials computed; rows
 computed in batches of sessions and written to the cache for as long as the connection lives, where a query over many frames would need more memory the
 more trials there are; or the view itself, for a query of some people, for few trials, and for choices made in its SQL.
 """
@@ -76,8 +76,9 @@ class Relations:
         self._made: set[str] = set()
         self._tables = {lake_sql.sql_name(name): name for name in lake.tables()}
         self._results: results.Results | None = None
-        self._is_staleness_said = False
         self._stored: dict[str, StoredView] = {}
+        self._read_now: set[str] = set()  # kept views that the latest query reads
+        self._on_demand: dict[str, str] = {}
         self._texts = views.texts_for(bool(lake.named_rows.get("force_plates")))
         self._lock = threading.RLock()
         lake_sql.prepare(connection, lake.chosen)
@@ -99,6 +100,8 @@ class Relations:
                 self._made -= self._texts.keys()  # an earlier query was of some people
             tables = needed & self._tables.keys()
             self.lake.check([self._tables[name] for name in tables])
+            self._read_now.clear()
+            self._read_now.update(name for name in needed if self._is_stored(name))
             self._check_results(name for name in needed if self._is_kept(name) and self._is_default(name))
             self._create_base(text, needed)
             self._create(needed)
@@ -141,8 +144,13 @@ class Relations:
         return kept.choices_of(name).isdisjoint(self._choices)
 
     def _is_stored(self, name: str) -> bool:
-        """Whether a view is read from stored results, and few trials at most are computed."""
-        return self._may_be_kept(name) and self._is_default(name) and self.results().is_usable
+        """Whether a view is read from stored results, and of other sessions those that are asked for are computed.
+
+        Few trials at most lack results, or the query is of some people.
+        """
+        if not self._may_be_kept(name) or not self._is_default(name):
+            return False
+        return self.results().is_usable or (self._is_narrow and bool(self.results().fresh))
 
     def is_computed_in_batches(self, name: str) -> bool:
         """Whether the rows of a view are, or would be, computed in batches before the query is run."""
@@ -228,9 +236,6 @@ class Relations:
 
     def _create_kept(self, names: Iterable[str]) -> None:
         names = sorted(names)
-        if any(map(self._is_default, names)) and not self._is_staleness_said:
-            self._is_staleness_said = True
-            results.say_stale(self.lake.path, self.results())
         parts: dict[str, list[str]] = {name: [] for name in names}
         for name in names:
             if self._fresh(name):
@@ -239,9 +244,15 @@ class Relations:
                 parts[name].append(results.stored_rows(self.connection, self.results(), stored_view, select))
         stored = [name for name in names if self._is_stored(name)]
         if stored and self.results().stale:
-            computed = self.lake.computed(self.results().stale)
+            from neurostore.lake import on_demand
+
+            on_demand.prepare(self.connection, self.results().stale)
             for name in stored:
-                parts[name].append(results.hold(self.connection, name, computed[name]))
+                if name not in self._on_demand:
+                    self._on_demand[name] = on_demand.select_of(
+                        self.connection, name, self._stored[name].state.schema, self.lake.computed, self._read_now
+                    )
+                parts[name].append(self._on_demand[name])
         for is_default in (True, False):
             self._compute([n for n in names if n not in stored and self._is_default(n) is is_default], parts)
         for name in names:
@@ -257,6 +268,8 @@ class Relations:
         missing = self._missing(next(iter(names)))
         if not self.results().fresh:
             results.say_computed(self.lake.path, len(missing))
+        elif self._is_default(next(iter(names))):
+            results.say_stale(self.lake.path, self.results().n_stale_trials)
         files = in_batches(self.lake, missing, names, self._choices, spill.beside(self.connection))
         for name in names:
             parts[name].append(results.written_rows(files[name]))

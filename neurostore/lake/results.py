@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
 Session = tuple[str, str]
 INDEX = "computations"
@@ -166,15 +165,6 @@ def stored_rows(connection: duckdb.DuckDBPyConnection, results: Results, stored:
     return f"SELECT * FROM (\n{select}\n) AS stored WHERE {live}"
 
 
-def hold(connection: duckdb.DuckDBPyConnection, view: str, rows: pa.Table) -> str:
-    """Give a connection the few rows of a view that were computed now. Returns their SQL."""
-    name = quote(f"_now_{view}")
-    connection.register("_given_now", rows)
-    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM _given_now")
-    connection.unregister("_given_now")
-    return f"SELECT * FROM {name}"
-
-
 def written_rows(files: Iterable[Path]) -> str:
     """SQL of the rows of a view in Parquet files."""
     paths = ", ".join(literal(str(path).translate(lake_sql.GLOB)) for path in files)
@@ -191,12 +181,11 @@ def say_computed(root: str, n_sessions: int) -> None:
     )
 
 
-def say_stale(root: str, results: Results) -> None:
-    """Log how many trials have no results that count, in a lake that keeps results."""
-    if results.fresh and results.stale:
-        _log.warning(
-            "%s without stored results, or changed since: computed from their frames; "
-            "`neurostore refresh --lake %s` stores them",
-            counted(results.n_stale_trials, "trial"),
-            root,
-        )
+def say_stale(root: str, n_trials: int) -> None:
+    """Log how many of the trials that are asked for have no results that count, in a lake that keeps results."""
+    _log.warning(
+        "%s without stored results, or changed since: computed from their frames; "
+        "`neurostore refresh --lake %s` stores them",
+        counted(n_trials, "trial"),
+        root,
+    )

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import pyarrow as pa
-
 from neurostore import storage
 from neurostore.errors import (
     DamagedLakeError,
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from neurostore.lake.on_demand import Computed
     from neurostore.lake.relations import Relations
     from neurostore.lake.results import Results, StoredView
     from neurostore.lake.selection import Filters
@@ -65,7 +64,7 @@ class Version(StoredVersion):
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._relations: Relations | None = None
         self._uses_results = True
-        self._computed: dict[frozenset[tuple[str, str]], dict[str, pa.Table]] = {}
+        self._computed: Computed | None = None
         self.choices: dict[str, Any] = {}
         self.selection = Selection()
 
@@ -182,15 +181,14 @@ class Version(StoredVersion):
 
     # Results
 
-    def computed(self, sessions: Iterable[tuple[str, str]]) -> dict[str, pa.Table]:
-        """The rows of the kept views of sessions whose results are stale; computed once."""
-        from neurostore.lake.compute import compute
+    @property
+    def computed(self) -> Computed:
+        """The rows of kept views in sessions whose results are stale, computed once when they are asked for."""
+        from neurostore.lake.on_demand import Computed
 
-        key = frozenset(sessions)
-        if key not in self._computed:
-            with self.naming_vanished():
-                self._computed = {key: compute(self, key)[1]}
-        return self._computed[key]
+        if self._computed is None:
+            self._computed = Computed(self)
+        return self._computed
 
     def without_results(self) -> Self:
         """The same version, whose views compute every row from frames."""
@@ -262,7 +260,7 @@ class Version(StoredVersion):
         """
         selection = selection or Selection(**filters)
         chosen = copy.copy(self)
-        chosen._connection, chosen._relations, chosen._computed = None, None, {}
+        chosen._connection, chosen._relations, chosen._computed = None, None, None
         chosen.choices, chosen.selection = dict(self.choices), selection
         if not selection.is_everything:
             chosen._chosen = tuple(chosen_ids(self, selection))
@@ -308,6 +306,7 @@ class Version(StoredVersion):
                     raise
                 return self._rows(query, params)
         except duckdb.Error as error:
+            self.raise_if_computing_failed()
             self.raise_if_vanished(error)
             if self.path in str(error) and ".parquet" in str(error):
                 raise DamagedLakeError(f"{self.path}: a file cannot be read: {error}") from error
@@ -329,7 +328,16 @@ class Version(StoredVersion):
             result = connection.sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
 
-        return interruptible(connection, rows)
+        return interruptible(connection, rows, self._stop_computing)
+
+    def _stop_computing(self) -> None:
+        if self._computed is not None:
+            self._computed.stop()
+
+    def raise_if_computing_failed(self) -> None:
+        """Raise the error that ended a query while it computed what is not stored: DuckDB says it in its own words."""
+        if self._computed is not None:
+            self._computed.raise_failure()
 
     def _have_results_vanished(self) -> bool:
         """Whether files of results were vacuumed since they were opened; then they are opened again."""

@@ -14,8 +14,12 @@ _LOOK_S = 0.1
 _T = TypeVar("_T")
 
 
-def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+def interruptible(
+    connection: duckdb.DuckDBPyConnection, work: Callable[[], _T], stop: Callable[[], None] = lambda: None
+) -> _T:
     """The result of ``work``, which queries the connection; KeyboardInterrupt stops the query and is raised.
+
+    stop : called too, to stop what the query itself computes elsewhere.
 
     Signals reach only the main thread, and only between Python's own instructions, so the query runs in another thread.
     """
@@ -36,5 +40,6 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _T])
         return future.result()
     except KeyboardInterrupt:
         connection.interrupt()
+        stop()
         wait([future], timeout=10.0)  # after a signal, Thread.join takes a running thread for finished (Python 3.11)
         raise

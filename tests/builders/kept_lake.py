@@ -61,8 +61,8 @@ def kept_lake(folder: Path) -> Lake:
     return build_lake(folder, trials, people)
 
 
-def rows_of(lake: Lake, view: str) -> list[tuple[Any, ...]]:
-    """Every row of a view in a fixed order, floats rounded to a nanounit: sums over rows may be in another order."""
-    frame = lake.sql(f"SELECT * FROM {view}")
+def rows_of(lake: Lake, view: str, where: str = "true") -> list[tuple[Any, ...]]:
+    """The rows of a view in a fixed order, floats rounded to a nanounit: sums over rows may be in another order."""
+    frame = lake.sql(f"SELECT * FROM {view} WHERE {where}")
     rows = (tuple(round(v, 9) if isinstance(v, float) else v for v in row) for row in frame.iter_rows())
     return [tuple(frame.schema.items()), *sorted(rows, key=repr)]

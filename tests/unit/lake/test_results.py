@@ -10,8 +10,9 @@ import pytest
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.errors import UsageError
-from neurostore.lake import delta, results
+from neurostore.commands.sql import run as run_sql
+from neurostore.errors import UsageError, VanishedVersionError
+from neurostore.lake import delta, on_demand, results
 from neurostore.lake.commit import commit, renew_trials, stage
 from neurostore.sql import kept, views
 from neurostore.upkeep.catalogue import catalogue_file, stored_for_catalogue
@@ -172,6 +173,62 @@ def test_a_stale_session_is_reported(lake, caplog):
         open_lake(lake).sql("SELECT * FROM subject_summary")
     assert "3 trials without stored results" in caplog.text
     assert "neurostore refresh" in caplog.text
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The sessions of each call that computed what is not stored."""
+    calls = []
+
+    def spy(lake, sessions, names, *, opened, _compute=on_demand.compute):
+        calls.append(sorted(sessions))
+        return _compute(lake, sessions, names, opened=opened)
+
+    monkeypatch.setattr(on_demand, "compute", spy)
+    return calls
+
+
+S2, S3 = ("S2", "pre"), ("S3", "")
+
+
+@pytest.mark.parametrize("few_trials", [50, 0])
+def test_a_query_computes_those_stale_sessions_that_it_asks_for(lake, asked, caplog, monkeypatch, few_trials):
+    change_height(lake)
+    change_added(lake)
+    monkeypatch.setattr(results, "FEW_TRIALS", few_trials)
+    opened, computing = open_lake(lake), without_results(lake)
+    for where, sessions, said in (
+        ("subject = 'S1'", [], ""),
+        ("session = 'post' AND subject LIKE 'S%'", [], ""),
+        ("trial = 'walk_c'", [[S3]], "3 trials without stored results"),
+        ("subject IN ('S1', 'S2', 'S3')", [[S2]], "2 trials without stored results"),  # S3 was computed before
+    ):
+        asked.clear()
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "neurostore.results"):
+            rows = rows_of(opened, "gait_cycles", where)
+        assert (where, asked) == (where, sessions)
+        assert said in caplog.text if said else not caplog.text
+        assert rows == rows_of(computing, "gait_cycles", where), where
+    assert (
+        run_sql(open_lake(lake), "SELECT count(*) AS n FROM subject_summary WHERE subject = 'S1'")["n"][0].as_py() == 8
+    )
+    assert open_lake(lake).joint_angles("S1").height
+    asked.clear()
+    assert opened.sql("SELECT count(*) FROM gait_profile WHERE subject = 'S1'").item() > 0
+    assert opened.sql("DESCRIBE trial_quality").height
+    assert not asked
+
+
+def test_a_lake_that_fails_to_compute_says_why(lake, monkeypatch):
+    def vanish(*_, **__):
+        raise VanishedVersionError("version 3 was vacuumed")
+
+    change_added(lake)
+    monkeypatch.setattr(on_demand, "compute", vanish)
+    for ask in (lambda lake, text: lake.sql(text), run_sql):
+        with pytest.raises(VanishedVersionError, match="3 was vacuumed"):
+            ask(open_lake(lake), "SELECT * FROM gait_cycles")
 
 
 def test_a_selection_of_whole_sessions_reads_results_and_of_parts_computes(made):

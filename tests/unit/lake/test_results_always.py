@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from neurostore import reviews
 from neurostore.api import open as open_lake
-from neurostore.lake import relations
+from neurostore.lake import relations, results
 from neurostore.lake.commit import commit, renew_trials, stage
 from neurostore.upkeep.compact import compact
 from neurostore.upkeep.erase import erase
@@ -25,6 +25,8 @@ VIEWS = ("gait_events", "gait_cycles", "spatiotemporal", "cycle_curves", "subjec
 SESSIONS = (("S1", "pre"), ("S1", "post"), ("S2", "pre"), ("S3", ""))
 PATTERNS = ("normal", "crouch", "stiff_knee")
 CHOICES = ({}, {"event_source": "file"}, {"event_source": "computed"}, {"reviews": "off"}, {"reference": "control"})
+
+CONDITIONS = ("true", "subject = 'S2'", "subject = 'S1' AND session = 'pre'", "subject IN ('S2', 'S3')")
 
 keys = st.tuples(st.sampled_from(SESSIONS), st.sampled_from(("walk_a", "walk_b", "walk_c"))).map(
     lambda k: (*k[0], k[1])
@@ -83,8 +85,10 @@ steps = st.one_of(
     choice=st.sampled_from(CHOICES),
     back=st.integers(0, 2),
     many_frames=st.sampled_from((0, 300_000)),
+    few_trials=st.sampled_from((0, 50)),
+    where=st.sampled_from(CONDITIONS),
 )
-def test_rows_are_those_computed(made, done, view, choice, back, many_frames):
+def test_rows_are_those_computed(made, done, view, choice, back, many_frames, few_trials, where):
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "lake"))
         shutil.copytree(made[0], path)
@@ -96,7 +100,10 @@ def test_rows_are_those_computed(made, done, view, choice, back, many_frames):
             versions.append(open_lake(path).version)
         version = versions[max(0, len(versions) - 1 - back)]
         stored = open_lake(path, version).choose(**choice)
-        computed = rows_of(open_lake(path, version).without_results().choose(**choice), view)
+        computed = rows_of(open_lake(path, version).without_results().choose(**choice), view, where)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(relations, "MANY_FRAMES", many_frames)  # 0: what is not stored is computed in batches
-            assert rows_of(stored, view) == computed
+            patch.setattr(
+                results, "FEW_TRIALS", few_trials
+            )  # 0: only a query of some people computes stale sessions itself
+            assert rows_of(stored, view, where) == computed
