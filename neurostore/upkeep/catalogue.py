@@ -41,8 +41,9 @@ def catalogue_file(
 ) -> Path:
     """Write a .duckdb file with the tables and views of one lake version, for other DuckDB clients. Returns its path.
 
-    The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which. Where
-    the lake has results of every session, views that it keeps read those, unless a choice is made by SET VARIABLE. The
+    The views read the exact files of that version where the lake is now; the table ``neurostore_lake`` says which. Views
+    that the lake keeps read its results, unless a choice is made by SET VARIABLE; the rows of sessions without results are
+    computed, and every row where these have many trials. The
     DTW functions are Python functions and are not included: their names exist and raise an error that says so. The file
     is in the storage format of DuckDB 1.0.
 
@@ -113,17 +114,18 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
 
 
 def stored_for_catalogue(lake: Version) -> Mapping[str, StoredView]:
-    """The stored results of the views, where those of every session count; else nothing, and the views compute."""
+    """The stored results of the views; nothing where many trials lack them, and the views compute."""
     results = lake.results()
-    if results.stale or not results.fresh:
-        if are_kept(lake.path):
-            _log.warning(
-                "%s: its views compute, since results of %s are missing or out of date; `neurostore refresh --lake %s` "
-                "stores them for a catalogue that is written again, which is faster",
-                lake.path,
-                counted(results.n_stale_trials, "trial"),
-                lake.path,
-            )
+    if are_kept(lake.path) and (results.stale or not results.fresh):
+        _log.warning(
+            "%s: %s without stored results, or changed since: views of the catalogue compute %s; `neurostore refresh "
+            "--lake %s` stores them for a catalogue that is written again, which is faster",
+            lake.path,
+            counted(results.n_stale_trials, "trial"),
+            "their rows" if results.is_usable else "every row",
+            lake.path,
+        )
+    if not results.is_usable:
         return {}
     try:
         return lake.stored_results()
@@ -140,12 +142,22 @@ def _create_views(
     plan each step once for each time it is named, and need minutes for subject_summary.
     is_newest_always : whether tables show what the lake will be, so that trials with platforms may come.
     """
+    stale = (
+        " OR ".join(
+            f"(subject = {views.literal(subject)} AND session = {views.literal(session)})"
+            for subject, session in lake.results().stale
+        )
+        if stored
+        else ""
+    )
     texts = views.texts_for(is_newest_always or bool(lake.named_rows.get("force_plates")), stored=stored)
     for name, view in stored.items():
         rows = stored_rows(connection, lake.results(), view, lake_sql.relation(view.state))
         select = f"SELECT * EXCLUDE (computation) FROM (\n{rows}\n) AS stored"
-        connection.execute(f"CREATE VIEW {lake_sql.quote(f'_stored_{name}')} AS\n{select}")
         texts[f"_computed_{name}"] = texts[name]
+        if stale:
+            select += f"\nUNION ALL BY NAME\nSELECT * FROM _computed_{name} WHERE {stale}"
+        texts[f"_stored_{name}"] = select
         chosen = f"CASE WHEN {kept.has_choices(name)} THEN '_stored_{name}' ELSE '_computed_{name}' END"
         texts[name] = f"SELECT * FROM query_table({chosen})"
     views.register_base(connection)

@@ -95,12 +95,20 @@ def test_a_catalogue_reads_results_unless_a_choice_is_made(made, tmp_path):
         assert plain.sql(query).fetchall() == lake.choose(event_source="file").sql(query).rows()
 
 
-def test_a_catalogue_of_results_that_are_out_of_date_computes_and_says_so(lake, caplog):
-    assert stored_for_catalogue(open_lake(lake)).keys() == set(kept.VIEWS)
+def test_a_catalogue_computes_the_rows_of_stale_sessions_and_says_so(lake, caplog, tmp_path, monkeypatch):
     change_reviewed(lake)
     with caplog.at_level(logging.WARNING, "neurostore.results"):
-        assert stored_for_catalogue(open_lake(lake)) == {}
-    assert "its views compute, since results of" in caplog.text
+        file = catalogue_file(lake, tmp_path / "lake.duckdb")
+    assert "2 trials without stored results" in caplog.text
+    assert "compute their rows" in caplog.text
+    query = "SELECT * FROM gait_cycles WHERE subject IN ('S1', 'S2') ORDER BY ALL"
+    with duckdb.connect(str(file), read_only=True) as plain:
+        assert plain.sql(query).fetchall() == without_results(lake).sql(query).rows()
+        plan = plain.sql("EXPLAIN SELECT * FROM gait_cycles WHERE subject = 'S2'").fetchall()[0][1]
+    assert "heel" not in plan
+    monkeypatch.setattr(results, "FEW_TRIALS", 1)
+    assert stored_for_catalogue(open_lake(lake)) == {}
+    assert "compute every row" in caplog.text
 
 
 def test_a_choice_made_after_opening_is_refused(made):
