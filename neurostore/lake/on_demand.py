@@ -21,7 +21,7 @@ from neurostore.sql.views import quote
 if TYPE_CHECKING:
     import duckdb
 
-    from neurostore.lake.queryable import Shown
+    from neurostore.lake.queryable import Computing, Shown
 
 _KEYS = ("subject", "session", "trial")
 _OF_TRIALS, _OF_SESSIONS = "_stale_trials", "_stale_sessions"
@@ -116,7 +116,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, stale: Collection[Session]) -
 
 
 def select_of(
-    connection: duckdb.DuckDBPyConnection, view: str, columns: pa.Schema, computed: Computed, together: Collection[str]
+    connection: duckdb.DuckDBPyConnection, view: str, columns: pa.Schema, computed: Computing, together: Collection[str]
 ) -> str:
     """SQL of the rows of a kept view in the sessions that :func:`prepare` was given.
 

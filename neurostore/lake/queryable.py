@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from neurostore.lake.on_demand import Computed
     from neurostore.lake.tables import TableState
 
 
@@ -31,6 +30,15 @@ class Queryable(Protocol):
 
     def reads_results(self) -> bool:
         """Whether every view that a lake keeps is read from stored results."""
+
+
+class Computing(Protocol):
+    """Rows of kept views that are computed when they are asked for."""
+
+    def rows(
+        self, view: str, sessions: Iterable[tuple[str, str]], with_views: Collection[str]
+    ) -> dict[tuple[str, str], pa.Table]:
+        """The rows of a view by session. with_views : views that the query reads too."""
 
 
 class Shown(Protocol):
@@ -67,5 +75,5 @@ class Shown(Protocol):
         """(subject, session) -> the ingests of its trials that are shown."""
 
     @property
-    def computed(self) -> Computed:
+    def computed(self) -> Computing:
         """The rows of kept views in sessions whose results are stale."""

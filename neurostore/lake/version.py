@@ -17,10 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from neurostore import storage
-from neurostore.errors import (
-    DamagedLakeError,
-    VanishedVersionError,
-)
+from neurostore.errors import DamagedLakeError, VanishedVersionError
 from neurostore.lake import checked, releases, shown
 from neurostore.lake import tables as lake_sql
 from neurostore.lake.selection import Selection, check_names, check_values, chosen_ids
@@ -328,11 +325,7 @@ class Version(StoredVersion):
             result = connection.sql(query, params=params)
             return result.pl() if result is not None else pl.DataFrame()
 
-        return interruptible(connection, rows, self._stop_computing)
-
-    def _stop_computing(self) -> None:
-        if self._computed is not None:
-            self._computed.stop()
+        return interruptible(connection, rows, lambda: self.computed.stop())
 
     def raise_if_computing_failed(self) -> None:
         """Raise the error that ended a query while it computed what is not stored: DuckDB says it in its own words."""
