@@ -137,7 +137,8 @@ def select_of(
     name = f"_now_{view}"
     types: list[Any] = ["VARCHAR"] * len(keys)
     function = (lambda a, b, c: rows(a, b, c)) if len(keys) == 3 else (lambda a, b: rows(a, b))  # DuckDB counts them
-    connection.create_function(name, function, types, f"STRUCT({fields})[]", type="arrow", side_effects=True)  # type: ignore[arg-type]
+    about: dict[str, Any] = {"type": "arrow", "side_effects": True}
+    connection.create_function(name, function, types, f"STRUCT({fields})[]", **about)
     named = ", ".join(keys)
     return f"SELECT {named}, unnest({quote(name)}({named}), recursive := true) FROM {table}"
 
