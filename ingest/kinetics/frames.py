@@ -79,7 +79,7 @@ def _centred_mean(rows: Floats, plate: ForcePlate, time_s: Floats, rate_hz: floa
     out = np.full((len(rows), len(time_s)), np.nan)
     if per_frame < 1.5:
         known = (at > -0.5) & (at < n - 0.5)
-        out[:, known] = _between(rows, np.arange(n), at[known])
+        out[:, known] = _between(rows, np.arange(n, dtype=float), at[known])
         return out
     low, high = np.clip(at - per_frame / 2, 0, n - 1), np.clip(at + per_frame / 2, 0, n - 1)
     known = high - low > 0.25 * per_frame
