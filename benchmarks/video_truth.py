@@ -1,6 +1,6 @@
 """Poses from each single camera against the points triangulated from all cameras of the same trial.
 
-    python benchmarks/video_truth.py COHORT [--estimator mediapipe] [--keep FOLDER]
+    python benchmarks/video_truth.py COHORT [--estimator mediapipe] [--keep FOLDER] [--residuals]
 
 COHORT holds trials of several calibrated cameras, as ``neurostore ingest`` reads them (the folders Demo_Batch of the
 wheel of Pose2Sim, for example). Every video is estimated once; its views are triangulated (the reference, Butterworth 6
@@ -11,7 +11,8 @@ hips.
 Columns: error (root mean square over limb joints and frames), its part along the ray and across, bone-length CV, and
 the root mean square error and correlation of flexion at hip, knee and ankle (angles between lines, so that all methods
 compute the same); ``frames`` is the share of frames in which there is something to compare, ``95 %`` is the share of errors along the ray inside the stated interval. At the end: the errors
-along the ray by joint, slow and fast, and their correlation along a limb.
+along the ray by joint, slow and fast, and their correlation along a limb; with ``--residuals`` also by direction, for
+each trial (:mod:`video_residuals`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import video_residuals
 
 from neurostore.errors import InputError
 from neurostore.ingest.body.fitting import fit_body
@@ -180,7 +182,10 @@ def camera_rows(shot: Shot, reference: Recording) -> tuple[dict[str, dict[str, f
     found = {}
     for name, recording in (("none", single), ("refined", refined_recording(single, refiner)[0])):
         points = in_camera(subject(compute_landmarks(recording, cutoff_hz=0.0)), turn)
-        found[name] = errors({n: p[rows][shared] for n, p in points.items()}, truth, rays)[0]
+        points = {n: p[rows][shared] for n, p in points.items()}
+        found[name], across = errors(points, truth, rays)
+        if name == "none":
+            found |= video_residuals.residuals(points, truth, rays, found[name], across)
     found["sd"] = np.stack([sd_mm[:, refiner.markers.names.index(n)] for n in LIMBS])
     known = np.isfinite(found["sd"]) & np.isfinite(found["refined"])
     inside = np.abs(found["refined"]) <= refiner.interval_95 * found["sd"]
@@ -313,9 +318,10 @@ def main() -> None:
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--estimator", default="mediapipe")
     parser.add_argument("--keep", type=Path, help="folder in which estimated poses are kept for the next run")
+    parser.add_argument("--residuals", action="store_true", help="print errors by direction, for each trial")
     arguments = parser.parse_args()
     options = EstimatorOptions()
-    tables, residuals = [], []
+    tables, residuals, by_trial = [], [], {}
     for source in scan(arguments.cohort).trials:
         if not source.options.views:
             continue
@@ -336,10 +342,13 @@ def main() -> None:
                 continue
             tables.append(rows)
             residuals.append(found)
+            by_trial.setdefault(source.trial, []).append(found)
             show(f"{source.trial} {shot.view.name}", rows)
     if tables:
         show(f"mean of {len(tables)} cameras", mean_of(tables))
         describe(residuals, reference.rate_hz)
+        if arguments.residuals:
+            video_residuals.show_residuals(by_trial)
         if arguments.keep:
             (arguments.keep / "residuals.pkl").write_bytes(pickle.dumps(residuals))
 
