@@ -6,6 +6,7 @@ converted, and units other than metres are refused: OpenSim computes positions i
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from copy import deepcopy
@@ -16,7 +17,7 @@ from neurostore.errors import InputError
 from neurostore.wording import is_whole
 
 from . import osim_before_4
-from .elements import text_of
+from .elements import NotXml, text_of, tree_of
 
 #: versions of the document from OpenSim 4.0 on
 FIRST_VERSION = 40000
@@ -31,7 +32,7 @@ _SETS = ("BodySet", "JointSet", "ConstraintSet", "MarkerSet")
 _DEFAULTED = ("Body", "PhysicalOffsetFrame", "Coordinate", "TransformAxis", "Marker", "CoordinateCouplerConstraint")
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, what: str = "an OpenSim document") -> str:
     """The text of a document in its declared encoding, which the text then states as UTF-8."""
     try:
         data = Path(path).read_bytes()
@@ -42,7 +43,7 @@ def read_text(path: str | Path) -> str:
         text = data.decode(encoding)
         return text.replace(f"{encoding}", "UTF-8", 1).replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError, LookupError) as error:
-        raise InputError(path, f"cannot be read as an OpenSim document: {error}") from None
+        raise InputError(path, f"cannot be read as {what}: {error}") from None
 
 
 def document(text: str, path: str, folder: Path | None = None) -> tuple[Element, str]:
@@ -59,7 +60,23 @@ def document(text: str, path: str, folder: Path | None = None) -> tuple[Element,
     is_changed = model is not None and _complete(model, path, folder, version)
     if version < FIRST_VERSION:
         root, is_changed = osim_before_4.upgraded(root, path), True
+    is_changed |= _rename_joints(root)
     return root, ET.tostring(root, encoding="unicode") if is_changed else text
+
+
+def _rename_joints(root: Element) -> bool:
+    """Give a joint whose name another one before it has a number, as OpenSim does: back, back_0, back_1. True if there was one."""
+    joints = root.findall("Model/JointSet/objects/*")
+    taken = {joint.get("name", "") for joint in joints}
+    seen: set[str] = set()
+    for joint in joints:
+        name = joint.get("name", "")
+        if name and name in seen:
+            new = next(f"{name}_{k}" for k in itertools.count() if f"{name}_{k}" not in taken)
+            joint.set("name", new)
+            taken.add(new)
+        seen.add(name)
+    return len(taken) > len(seen)
 
 
 def files_of_sets(path: Path) -> list[Path]:
@@ -95,8 +112,8 @@ def read_sets(within: Element, name: str, path: str | Path) -> None:
 
 def _xml(path: str | Path, what: str) -> Element:
     try:
-        return ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
+        return tree_of(read_text(path, what))
+    except NotXml as error:
         raise InputError(path, f"cannot be read as {what}: {error}") from None
 
 
@@ -122,8 +139,8 @@ def with_markers(root: Element, extra: Element, markers_path: str) -> str:
 
 def _parsed(text: str, path: str) -> tuple[Element, int]:
     try:
-        root = ET.fromstring(text)
-    except ET.ParseError as error:
+        root = tree_of(text)
+    except NotXml as error:
         raise InputError(path, f"is not XML: {error}; expected an OpenSim model or marker set") from None
     version = root.get("Version", "")
     if root.tag != "OpenSimDocument" or not is_whole(version):

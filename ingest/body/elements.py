@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import re
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
 
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[iI]nf(?:inity)?)")
+
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+
+#: what :func:`tree_of` raises for a text that is not XML
+NotXml = expat.ExpatError
+
+
+def tree_of(text: str) -> Element:
+    """The root element of a document, read as leniently as OpenSim does: models that OpenSim wrote or people edited have this.
+
+    Names of elements may contain '::' (HuntCrossleyForce::ContactParameters), which a parser with namespaces refuses, and a
+    comment ends at the first '-->', even if another one begins in it.
+
+    Raises
+    ------
+    NotXml : the text is not well formed otherwise.
+    """
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.Parse(_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text), True)
+    return builder.close()
 
 
 def text_of(element: Element, name: str) -> str:

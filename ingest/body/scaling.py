@@ -17,7 +17,7 @@ import numpy as np
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, UsageError
 
-from .elements import numbers, text_of
+from .elements import numbers, text_of, tree_of
 from .model import TRANSLATIONAL, Model
 from .osim import parse_model
 from .sockets import Frames, body_fixed_angles
@@ -64,7 +64,7 @@ def scale_model(
     strangers = sorted(set(places) - {m.name for m in model.markers})
     if strangers:
         raise UsageError(f"{', '.join(strangers)}: no marker of the model {model.name}")
-    root = ET.fromstring(model.text)
+    root = tree_of(model.text)
     element = root.find("Model")
     assert element is not None
     element.set("name", name or f"{model.name}_scaled")

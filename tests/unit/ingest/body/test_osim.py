@@ -161,6 +161,29 @@ def test_true_is_also_written_as_1_before_opensim_4():
         parse_model(text.replace("<reverse>true<", "<reverse>yes<"))
 
 
+def test_documents_are_read_as_leniently_as_by_opensim():
+    """As in models of gait distributed for OpenSim 3 (osim-rl 3.0.11): contact parameters, a comment in a comment, two joints 'back'.
+
+    OpenSim 4.6 names joints of one name back, back_0, back_1, and passes over a number that is taken.
+    """
+    text = (HERE / "before_4.osim").read_text()
+    model = parse_model(text)
+    contact = "<HuntCrossleyForce::ContactParameters><friction>1</friction></HuntCrossleyForce::ContactParameters>"
+    odd = text.replace("</Model>", f"<!-- off <!-- on --><ForceSet><objects>{contact}</objects></ForceSet></Model>", 1)
+    names = [j.name for j in model.joints]
+    for name, new in zip(names[1:4], ("twin", "twin", "twin_0"), strict=True):
+        odd = odd.replace(f'Joint name="{name}"', f'Joint name="{new}"')
+    same = parse_model(odd)
+    assert same.coordinates != ()
+    assert sorted(j.name for j in same.joints if "twin" in j.name) == ["twin", "twin_0", "twin_1"]
+    values = np.linspace(-0.5, 0.5, len(model.coordinates))[None]
+    np.testing.assert_array_equal(forward(same, values)[1], forward(model, values)[1])
+    assert [j.name for j in parse_model(same.text).joints] == [j.name for j in same.joints]
+    assert scale_model(same, {}).bodies == model.bodies
+    with pytest.raises(InputError, match="is not XML: mismatched tag"):
+        parse_model(odd.replace("</friction>", ""))
+
+
 @pytest.mark.parametrize("number", ["30000", "20303"])
 def test_a_body_with_two_joints_is_named(number):
     text = (HERE / "before_4.osim").read_text().replace('Version="20303"', f'Version="{number}"')
