@@ -14,17 +14,19 @@ import numpy as np
 
 from neurostore.arrays import Array, Floats, Ints
 
-from . import fit_kernels, kernels
+from . import kernels
 from .forward import unlocked
-from .functions import ITSELF
 from .model import Model
+from .solving import solve_from
+from .start import begin
 from .targets import TOLERANCE, Prepared, Targets, prepare
 from .tree import Tree, build_tree
 from .unknown import spread_unknown, unknown
 
-MAX_STEPS = 60
 #: mean distance, m, below which a frame is not improved any further
 SETTLED_M = 0.001
+#: mean distance, m, below which a first pose is not sought any further
+EXACT_M = 0.0001
 #: mean distance, m, below which a rough fit does not search for another minimum
 ROUGH_M = 0.015
 #: number of times a trial may leave a worse minimum, and number of starts for frames that are far worse than the others
@@ -116,43 +118,15 @@ def _whole(model: Model, tree: Tree) -> Tree:
     return build_tree(unlocked(model)) if model.couplers else tree
 
 
-def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) -> tuple[Floats, Floats, Floats, Ints]:
-    """Fit the frames one after another from a guess (Q,): q (T, Q), distances (T, M), cost (T,), steps (T,)."""
-    tree, n = prepared.tree, len(prepared.at)
-    q = prepared.held.copy()
-    distances = np.full((n, len(prepared.markers)), np.nan)
-    cost, steps = np.zeros(n), np.zeros(n, np.int64)
-    fit_kernels.fit_frames(
-        tree.arrays,
-        prepared.n_axes,
-        (tree.row_start, tree.row),
-        (tree.q_low, tree.q_high, tree.q_whole),
-        np.asarray(start, dtype=float),
-        q,
-        prepared.wished,
-        prepared.wish,
-        prepared.wish_weight,
-        (prepared.node, prepared.local),
-        prepared.at,
-        prepared.weight,
-        (prepared.turn_node, prepared.turn_local),
-        prepared.to,
-        prepared.turn_weight,
-        prepared.tolerance,
-        max_steps,
-        distances,
-        cost,
-        steps,
-    )
-    return q, distances, cost, steps
-
-
 def _solve_all(prepared: Prepared, start: Floats | None, is_rough: bool = False) -> tuple[Floats, Floats, Floats, Ints]:
     """Begin at the frame with the most targets, continue to both ends, and fit outlying frames again."""
     n_seen = (prepared.weight > 0).sum(axis=1) + (prepared.turn_weight > 0).sum(axis=1)
     first = int(np.argmax(n_seen))
-    begin = _begin(prepared, first, ROUGH_M if is_rough else 0.0) if start is None else start[first]
-    result: list[Array] = list(solve_from(prepared.of(slice(first, None)), begin))
+    if start is None:
+        pose = begin(prepared.of(slice(first, first + 1)), ROUGH_M if is_rough else EXACT_M)
+    else:
+        pose = start[first]
+    result: list[Array] = list(solve_from(prepared.of(slice(first, None)), pose))
     if first:
         back = solve_from(prepared.of(np.arange(first - 1, -1, -1)), result[0][0])
         result = [np.concatenate([b[::-1], f]) for b, f in zip(back, result, strict=True)]
@@ -162,57 +136,6 @@ def _solve_all(prepared: Prepared, start: Floats | None, is_rough: bool = False)
     for i in np.flatnonzero(prepared.tree.q_whole):
         result[0][:, i] = np.unwrap(result[0][:, i])
     return result[0], result[1], result[2], result[3]
-
-
-def _begin(prepared: Prepared, frame: int, enough_m: float = 0.0) -> Floats:
-    """The pose of one frame, the best of fits that begin at the default pose and at quarter turns of the root.
-
-    enough_m : a fit that misses the targets by less than this is taken without trying the others.
-    """
-    tree, one = prepared.tree, prepared.of(slice(frame, frame + 1))
-    enough = enough_m**2 * float(one.weight.sum() + one.turn_weight.sum())
-    best: tuple[float, Floats] | None = None
-    for guess in _guesses(one):
-        if best is not None and best[0] < enough:
-            break
-        q, _, cost, _ = solve_from(one, guess, 200)
-        # the first (default) pose is kept unless another one is clearly better
-        if best is None or cost[0] < 0.9 * best[0]:
-            best = (cost[0], q[0])
-    assert best is not None
-    out = best[1].copy()
-    for i in np.flatnonzero(tree.q_whole):
-        out[i] -= tree.q_whole[i] * np.round((out[i] - tree.q_default[i]) / tree.q_whole[i])
-    return out
-
-
-def _guesses(one: Prepared) -> list[Floats]:
-    tree = one.tree
-    default = one.held[0].copy()
-    seen = one.weight[0] > 0
-    root = range(tree.arrays.axis_start[0], tree.arrays.axis_start[1]) if tree.n_nodes else range(0)
-    moves = [a for a in root if not tree.arrays.axis_turns[a] and tree.arrays.code[a] == ITSELF]
-    if seen.any() and moves:  # the root's translations move the centre of the markers to the measured one
-        r, p = np.empty((1, tree.n_nodes, 3, 3)), np.empty((1, tree.n_nodes, 3))
-        kernels.forward(tree.arrays, default[None].copy(), r, p, one.n_axes)
-        nodes = one.node[seen]
-        model = np.einsum("mij,mj->mi", r[0, nodes], one.local[seen]) + p[0, nodes]
-        shift = tree.arrays.before_r[0].T @ (one.at[0, seen] - model).mean(axis=0)
-        for a in moves:
-            q = tree.arrays.argument[tree.arrays.argument_start[a]]
-            if q in tree.arrays.free:
-                default[q] += shift @ tree.arrays.axis[a]
-    guesses = [default]
-    turning = {
-        int(tree.arrays.argument[tree.arrays.argument_start[a]])
-        for a in root
-        if tree.arrays.axis_turns[a] and tree.arrays.code[a] == ITSELF
-    }
-    for q in sorted(turning & set(tree.arrays.free.tolist())):
-        for quarter in (1, 2, -1):
-            guesses.append(default.copy())
-            guesses[-1][q] += quarter * np.pi / 2
-    return guesses
 
 
 def _escape(prepared: Prepared, result: list[Array]) -> None:
@@ -308,7 +231,7 @@ def _better(prepared: Prepared, result: list[Array], t: int) -> Floats | None:
     q, _, cost, _ = result
     one = prepared.of(slice(t, t + 1))
     best, pose = 0.9 * cost[t], None
-    for guess in [_begin(one, 0), *(q[n] for n in (t - 1, t + 1) if 0 <= n < len(q))]:
+    for guess in [begin(one, EXACT_M), *(q[n] for n in (t - 1, t + 1) if 0 <= n < len(q))]:
         again = solve_from(one, guess, 200)
         if again[2][0] < best:
             best, pose = again[2][0], again[0][0]

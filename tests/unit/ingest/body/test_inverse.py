@@ -185,3 +185,17 @@ def test_few_markers_take_few_steps():
     strict = fit(model, Targets({n: places[:, k] for k, n in enumerate(names)}), tolerance=1e-9)
     assert found.steps.mean() < 6.5
     np.testing.assert_allclose(found.rms_m, strict.rms_m, rtol=1e-3)
+
+
+def test_first_poses_anywhere_in_the_joints_ranges_are_found():
+    """Exact points of a body that sits, lies or reaches, facing anywhere: each frame by itself, as the first of a trial."""
+    model, rng = person(), np.random.default_rng(3)
+    values = np.zeros((12, len(model.coordinates)))
+    for i, c in enumerate(model.coordinates):
+        low, high = max(c.minimum, -2.6), min(c.maximum, 2.6)
+        if i < 6:
+            low, high = (-np.pi, np.pi) if c.is_rotational else (-1.0, 1.0)
+        values[:, i] = (low + high) / 2 + 0.9 * (high - low) * rng.uniform(-0.5, 0.5, len(values))
+    points = _targets(model, values)
+    missed = [fit(model, Targets({n: p[t : t + 1] for n, p in points.items()})).rms_m[0] for t in range(len(values))]
+    assert max(missed) < 0.001
