@@ -29,14 +29,19 @@ def essential(a: CalibratedCamera, b: CalibratedCamera) -> Floats:
     return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ turn
 
 
-def distances_px(a: CalibratedCamera, b: CalibratedCamera, rays_a: Floats, rays_b: Floats) -> Floats:
-    """(…) Sampson's distance in px between rays (…, 3) of two cameras, which may broadcast."""
+def signed_px(a: CalibratedCamera, b: CalibratedCamera, rays_a: Floats, rays_b: Floats) -> Floats:
+    """(…) Sampson's distance in px between rays (…, 3) of two cameras, which may broadcast; its sign says on which side."""
     e = essential(a, b)
     lines_b, lines_a = rays_a @ e.T, rays_b @ e  # epipolar lines in b of the points of a, and in a of the points of b
-    off = np.abs((rays_b * lines_b).sum(axis=-1))
+    off = (rays_b * lines_b).sum(axis=-1)
     square = (lines_b[..., :2] ** 2).sum(axis=-1) + (lines_a[..., :2] ** 2).sum(axis=-1)
     focal = np.sqrt(a.intrinsics[0, 0] * b.intrinsics[0, 0])
     return np.asarray(focal * off / np.sqrt(np.maximum(square, 1e-18)))
+
+
+def distances_px(a: CalibratedCamera, b: CalibratedCamera, rays_a: Floats, rays_b: Floats) -> Floats:
+    """(…) Sampson's distance in px between rays (…, 3) of two cameras, which may broadcast."""
+    return np.abs(signed_px(a, b, rays_a, rays_b))
 
 
 def disagreement_px(cameras: list[CalibratedCamera], rays: list[Floats]) -> Floats:

@@ -173,7 +173,7 @@ def recording_of(
     exchanged = sides.find(cameras, pixels, confidence, skeleton)
     pixels, confidence = sides.repaired(pixels, exchanged), sides.repaired(confidence, exchanged)
     scene = _scene(views, pixels, confidence)
-    agreement.check_time(scene, where)
+    notes += agreement.check_time(scene, where)
     quality["disagreement_px"] = agreement.check_size(scene, where)
     notes += _side_notes(views, exchanged)
     points = triangulation.triangulate(cameras, pixels, confidence)

@@ -106,6 +106,27 @@ def test_videos_out_of_step_are_refused_with_the_offset() -> None:
         recorded([views[0], moved(views[1], 12), views[2]])
 
 
+def test_constant_errors_of_an_estimator_do_not_hide_a_late_camera() -> None:
+    """Each view sees each joint off by its own 15 px all the time: 83 ms are found, also in the first view, and none in step."""
+    points, _ = walk()
+    views = rigs.views_of(rigs.around(3), points, noise_px=2.0)
+    rng = np.random.default_rng(2)
+    for view in views:
+        view.persons[0].points[:] += rng.normal(0, 15, (1, *view.persons[0].points.shape[1:]))
+    assert not any("out of step" in note for note in recorded(views).notes)
+    with pytest.raises(InputError, match=r"out of step: .*with cam2 offset_s = \+0\.0833,"):
+        recorded([views[0], moved(views[1], 5), views[2]])
+    with pytest.raises(InputError, match=r"with cam2 offset_s = -0\.0833, cam3 offset_s = -0\.0833,"):
+        recorded([moved(views[0], 5), *views[1:]])
+
+
+def test_a_view_that_may_be_late_is_noted() -> None:
+    points, _ = walk()
+    views = rigs.views_of(rigs.around(3), points, noise_px=12.0)
+    (note,) = [n for n in recorded([views[0], moved(views[1], 6), views[2]]).notes if "out of step" in n]
+    assert "may be out of step: with cam2 offset_s = +0.1000 the movement agrees slightly better" in note
+
+
 def test_a_wrong_offset_is_refused_with_the_rest() -> None:
     points, _ = walk()
     views = rigs.views_of(rigs.around(3), points, noise_px=1.0)
