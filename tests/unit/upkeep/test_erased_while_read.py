@@ -45,7 +45,7 @@ def erased_amid_views(lake, monkeypatch):
         lambda lake: lake.connect(),
         lambda lake: lake.sql("SELECT count(*) FROM trial_quality"),
         lambda lake: sql.run(lake, "SELECT * FROM subject_summary"),
-        lambda lake: lake.computed([("S1", ""), ("S2", "")]),
+        lambda lake: lake.computed.rows("gait_cycles", [("S1", ""), ("S2", "")], ()),
         lambda lake: Snapshot(lake).sql("SELECT * FROM trials"),
     ],
     ids=["connect for a query", "connect", "sql", "the command sql", "computed", "a report"],
