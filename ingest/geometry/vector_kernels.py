@@ -38,12 +38,12 @@ def across_rows(vectors: Floats, axes: Floats, out: Floats) -> None:
     for i in range(vectors.shape[0]):
         a, b, c = axes[i, 0], axes[i, 1], axes[i, 2]
         along = vectors[i, 0] * a + vectors[i, 1] * b + vectors[i, 2] * c
-        x, y, z = vectors[i, 0] - along * a, vectors[i, 1] - along * b, vectors[i, 2] - along * c
-        length = np.sqrt(x * x + y * y + z * z)
-        if length > 1e-9:
-            out[i, 0], out[i, 1], out[i, 2] = x / length, y / length, z / length
-        else:
-            out[i, 0], out[i, 1], out[i, 2] = np.nan, np.nan, np.nan
+        out[i, 0], out[i, 1], out[i, 2] = (
+            vectors[i, 0] - along * a,
+            vectors[i, 1] - along * b,
+            vectors[i, 2] - along * c,
+        )
+    unit_rows(out, out)
 
 
 @kernel
