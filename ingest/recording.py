@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +107,14 @@ class Calibration:
     value: float
     unit: str
     source: str  # 'file', 'participants', 'functional', 'static', 'neutral_pose', 'estimated'
+
+
+def unique(calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
+    """The first calibration of each parameter and side."""
+    first: dict[tuple[str, str | None], Calibration] = {}
+    for calibration in calibrations:
+        first.setdefault((calibration.parameter, calibration.side), calibration)
+    return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)

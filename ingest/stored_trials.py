@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from neurostore import skeleton as skeletons
+from neurostore.arrays import Floats
 from neurostore.errors import InputError, NeurostoreError, UsageError
+from neurostore.ingest.recording import Calibration, Poses
 from neurostore.lake.commit import TrialTables, commit, running, stage
 from neurostore.lake.version import Version
 from neurostore.lake.version import open as open_lake
+from neurostore.schema import components_of
+from neurostore.skeleton import Skeleton
 from neurostore.trial_key import Key, key_text
 from neurostore.upkeep.erase import finish_erasures
 
@@ -32,13 +39,15 @@ class Renewal:
     none_found : why there may be no such trial, after ``PATH: holds no trial``.
     is_done : whether the trial has been through this very step.
     renew : the trial as it is to be staged. Raises NeurostoreError for a trial that stays as it is.
+    is_first : whether the subject's other trials need it, so that it is renewed before them.
     """
 
     name: str
     takes: Callable[[dict[str, Any], bool], bool]
     none_found: str
-    is_done: Callable[[dict[str, Any]], bool]
+    is_done: Callable[[Version, dict[str, Any]], bool]
     renew: Callable[[Version, dict[str, Any]], TrialTables]
+    is_first: Callable[[dict[str, Any]], bool] = lambda row: False
 
 
 @dataclass(slots=True)
@@ -90,7 +99,11 @@ def renew_trials(
         for subject in sorted(chosen):
             made = _renewed(lake, renewal, chosen[subject], force, say, report)
             if made:
-                report.version = commit(lake.path, [stage(lake.path, made)], message=f"{renewal.name} {subject}")
+                staged = stage(lake.path, made)
+                for key, error in staged.refused.items():
+                    report.refused.append(InputError(key_text(key), *error.problems))
+                report.renewed += [key for key in (trial.key for trial in made) if key not in staged.refused]
+                report.version = commit(lake.path, [staged], message=f"{renewal.name} {subject}")
     return report
 
 
@@ -104,9 +117,9 @@ def _renewed(
 ) -> list[TrialTables]:
     """Trials of one subject as they are to be staged; the report is added to."""
     made = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: not renewal.is_first(row)):
         key = key_of(row)
-        if not force and renewal.is_done(row):
+        if not force and renewal.is_done(lake, row):
             report.skipped.append(key)
             continue
         try:
@@ -115,7 +128,6 @@ def _renewed(
             problems = error.problems if isinstance(error, InputError) else (str(error),)
             report.refused.append(InputError(key_text(key), *problems))
             continue
-        report.renewed.append(key)
         say(key_text(key))
     return made
 
@@ -142,4 +154,56 @@ def trial_rows(lake: Version, table: str, row: dict[str, Any]) -> Any:
     names = scan.collect_schema().names()
     if "frame" in names and "person" in names:
         scan = scan.sort("person", "frame")
-    return scan.drop([k for k in _KEYS if k in names]).collect().to_arrow()
+    rows = scan.drop([k for k in _KEYS if k in names]).collect().to_arrow()
+    return rows.cast(pa.schema([_with_short_lists(field) for field in rows.schema]))
+
+
+def _with_short_lists(field: pa.Field) -> pa.Field:
+    """A list column of the type that tables declare; polars returns large lists, which a lake refuses."""
+    if not pa.types.is_large_list(field.type):
+        return field
+    return field.with_type(pa.list_(field.type.value_type))
+
+
+def poses_of(lake: Version, row: dict[str, Any], stored: Mapping[str, Any]) -> Poses:
+    """The primary poses of a trial. stored : its rows of every table, by name (:func:`trial_rows`)."""
+    table = stored[f"poses/{row['skeleton']}"]
+    skeleton = _skeleton_of(lake, row["skeleton"], table.column_names)
+    positions = np.stack([components_of(table[j]) for j in skeleton.joints], axis=1)
+    n, m = positions.shape[:2]
+    return Poses(
+        skeleton,
+        person=table["person"].to_numpy(),
+        frame=table["frame"].to_numpy(),
+        time_s=table["time_s"].to_numpy(),
+        positions=positions,
+        confidence=_lists(table, "confidence", n, m),
+        sd_mm=_lists(table, "sd_mm", n, m),
+    )
+
+
+def _skeleton_of(lake: Version, name: str, columns: list[str]) -> Skeleton:
+    """The skeleton as the lake describes it, with what is declared under its name; joints without a column are left out."""
+    described = lake.scan("skeletons").filter(pl.col("skeleton") == name).collect().sort("joint_index")
+    joints = described.filter(pl.col("joint").is_in(columns))
+    names, source = tuple(joints["joint"]), tuple(joints["source_name"])
+    if name in skeletons.names():
+        return replace(skeletons.load(name), joints=names, source_names=source)
+    return Skeleton(name, names, source)
+
+
+def _lists(table: Any, name: str, n: int, m: int) -> Floats | None:
+    """(n, m) float32 of a list column, NaN where NULL; None if the table has none."""
+    if name not in table.column_names or table[name].null_count == len(table):
+        return None
+    out = np.full((n, m), np.nan, np.float32)
+    for i, values in enumerate(table[name].to_pylist()):
+        if values is not None and len(values) == m:
+            out[i] = [np.nan if v is None else v for v in values]
+    return out
+
+
+def calibrations_of(stored: Mapping[str, Any]) -> list[Calibration]:
+    """What a trial's rows of ``calibrations`` say."""
+    rows = stored["calibrations"].to_pylist() if "calibrations" in stored else []
+    return [Calibration(**{k: r[k] for k in ("parameter", "side", "value", "unit", "source")}) for r in rows]

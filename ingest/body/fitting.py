@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,8 @@ SPINE = 0.1
 MISSED_MM = 80.0
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
+#: in ``trials.quality``: the residual of the whole trial, RMS over frames
+RESIDUAL = "body_residual_mm"
 _LEAST_POINTS = 6
 #: coordinates that turn a segment about its long axis, which a line does not determine
 _LONG_AXIS = ("hip_rotation", "arm_rot", "pro_sup", "subtalar_angle")
@@ -116,8 +119,9 @@ def fit_body(
     turns = _turns(landmarks, rows)
     _check_enough(points)
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
-    differ = different(measure_lengths(points, {}, True), lengths, " mm") if lengths else None
-    lengths = {} if differ is not None else dict(lengths or {})
+    given = dict(lengths or {})
+    differ = different(measure_lengths(points, {}, True), given, " mm") if given else None
+    lengths = given if differ is None else {}
     measured = measure_lengths(points, lengths, settings.sides_apart)
     factors, guessed = factors_of(measured)
     looked = {n: t[some] for n, (t, _) in turns.items()}
@@ -139,7 +143,7 @@ def fit_body(
     result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
-        Step("body_scale", VERSION, {"model": NAME, "lengths": "static" if lengths else "movement", "sides_apart": settings.sides_apart}),
+        Step("body_scale", VERSION, scale_parameters(settings, given, is_used=bool(lengths))),
         Step("body_fit", VERSION, {**smoothing, "model_sha256": model.sha256}),
     ]  # fmt: skip
     result.notes += [] if differ is None else [f"body: {note(differ)}"]
@@ -148,6 +152,12 @@ def fit_body(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
         )
     return result
+
+
+def scale_parameters(settings: BodySettings, static_mm: Mapping[str, float], is_used: bool) -> dict[str, Any]:
+    """What the step of scaling records. static_mm : the lengths that a static trial gave, whether used or another person's."""
+    about = {"model": NAME, "lengths": "static" if is_used else "movement", "sides_apart": settings.sides_apart}
+    return about | ({"static_mm": dict(static_mm)} if static_mm else {})
 
 
 def _check_enough(points: Mapping[str, Floats]) -> None:
@@ -301,7 +311,7 @@ def missed_by(miss: Floats, names: list[str]) -> tuple[Floats, Floats, Array]:
 
 def quality_of(rms_mm: Floats) -> dict[str, float]:
     """The residual of a whole trial, for ``trials.quality``."""
-    return {"body_residual_mm": float(np.sqrt(np.nanmean(rms_mm**2)))} if np.isfinite(rms_mm).any() else {}
+    return {RESIDUAL: float(np.sqrt(np.nanmean(rms_mm**2)))} if np.isfinite(rms_mm).any() else {}
 
 
 def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Bools:

@@ -72,6 +72,17 @@ def chosen(statics: Mapping[str, Iterable[Calibration]]) -> tuple[str | None, st
     return best, f"body: its size and markers are those of the static trial {best}, not of the session's others ({why})"
 
 
+def given_by(statics: Mapping[str, Iterable[Calibration]]) -> list[Calibration]:
+    """What the other trials of a session use of its static trials: everything they measured, the body of the chosen one alone."""
+    best, _ = chosen(statics)
+    return [
+        c
+        for trial, known in statics.items()
+        for c in known
+        if c.source != "estimated" and (trial == best or not is_of_body(c)) and not is_merit(c)
+    ]
+
+
 def _rank(merit: Mapping[str, float]) -> tuple[bool, bool, float, float]:
     moves = merit.get(_MOVES, 0.0)
     return (moves > STILL_MM, not merit.get(_NAMED), -merit.get(_MARKERS, 0.0), moves // _SAME_MM)

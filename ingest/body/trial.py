@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from neurostore.arrays import Floats
 from neurostore.errors import InputError
 from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.landmarks.names import landmark_sources
-from neurostore.ingest.recording import Calibration, Recording
+from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import arrow_type, tables
 
-from .fitting import BodyFit, fit_body
+from .fitting import BodyFit, BodySettings, fit_body
 from .model import COUPLED, ROTATIONAL, TRANSLATIONAL
 from .own_trial import own_body
 from .static_choice import is_of_body, merits
@@ -45,36 +46,79 @@ def body_of(
     calibrations and quality. A static trial measures itself. files : names of the trial's files without ending.
     """
     calibrations = list(calibrations)
-    mass_kg = stated_mass([*recording.calibrations, *calibrations])
-    if recording.kind == "static":
-        calibrations = [c for c in calibrations if not is_of_body(c)]
     try:
         if own and own.get("model"):
-            body = own_body(recording, landmarks, own, mass_kg, calibrations, cutoff_hz, files)
+            mass_kg = stated_mass([*recording.calibrations, *calibrations])
+            given = [c for c in calibrations if recording.kind != "static" or not is_of_body(c)]
+            body = own_body(recording, landmarks, own, mass_kg, given, cutoff_hz, files)
+            if recording.kind == "static":
+                body.calibrations = _for_the_session(body.calibrations)
         else:
-            body = fit_body(
-                landmarks,
-                recording.rate_hz,
-                weights=_weights(recording, landmarks),
-                mass_kg=mass_kg,
-                lengths=_static_lengths(calibrations),
-                is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
-            )
+            weights = weights_of(recording.poses[0], landmarks)
+            known = [*recording.calibrations, *calibrations]
+            body = our_body(recording.kind, recording.rate_hz, landmarks, weights, known)
     except InputError as error:
         return None, [f"no body fitted: {problem}" for problem in error.problems]
-    if recording.kind == "static":
-        if not body.is_own_model:
-            mine = landmarks.person == 0
-            body.calibrations += merits({n: np.asarray(p)[mine] for n, p in landmarks.points.items()})
-        body.calibrations = [Calibration(c.parameter, c.side, c.value, c.unit, "static") for c in body.calibrations]
     landmarks.steps += body.steps
     landmarks.calibrations += body.calibrations
     landmarks.quality |= body.quality
     return body, body.notes
 
 
-def _static_lengths(calibrations: list[Calibration]) -> dict[str, float]:
-    """Segment length in mm by name (``left_thigh``), as a static trial of the session measured it."""
+def our_body(
+    kind: str,
+    rate_hz: float,
+    landmarks: Landmarks,
+    weights: Mapping[str, Floats],
+    calibrations: Iterable[Calibration],
+    settings: BodySettings | None = None,
+) -> BodyFit:
+    """Our own model fitted to a trial's subject, at ingest and later alike; what it measures is ready for the session.
+
+    kind : of the trial. weights : of :func:`weights_of`. calibrations : what is known of the trial and its session.
+
+    Raises
+    ------
+    InputError : as :func:`.fitting.fit_body` does.
+    """
+    known = list(calibrations)
+    body = fit_body(
+        in_declared_order(landmarks),
+        rate_hz,
+        settings,
+        weights=weights,
+        mass_kg=stated_mass(known),
+        lengths=static_lengths(kind, known),
+        is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
+    )
+    if kind == "static":
+        mine = landmarks.person == 0
+        body.calibrations += merits({n: np.asarray(p)[mine] for n, p in landmarks.points.items()})
+        body.calibrations = _for_the_session(body.calibrations)
+    return body
+
+
+def in_declared_order(landmarks: Landmarks) -> Landmarks:
+    """The same landmarks in the order of their table, as a lake returns them: sums are then the same to the last digit."""
+    place = {column.name: i for i, column in enumerate(tables()["landmarks"].columns)}
+    points = sorted(landmarks.points, key=place.__getitem__)
+    segments = sorted(landmarks.segments, key=lambda name: place[f"{name}_rotation"])
+    return replace(
+        landmarks,
+        points={n: landmarks.points[n] for n in points},
+        segments={n: landmarks.segments[n] for n in segments},
+    )
+
+
+def _for_the_session(calibrations: Iterable[Calibration]) -> list[Calibration]:
+    """What a static trial measured, for the other trials of its session."""
+    return [replace(c, source="static") for c in calibrations]
+
+
+def static_lengths(kind: str, calibrations: Iterable[Calibration]) -> dict[str, float]:
+    """Segment length in mm by name (``left_thigh``), as a static trial of the session measured it; a static trial measures itself."""
+    if kind == "static":
+        return {}
     return {
         f"{c.side}_{c.parameter.removeprefix('body_').removesuffix('_length')}": c.value
         for c in calibrations
@@ -87,9 +131,8 @@ def stated_mass(calibrations: Iterable[Calibration]) -> float | None:
     return next((c.value for c in calibrations if c.parameter == "body_mass" and 2 <= c.value <= 400), None)
 
 
-def _weights(recording: Recording, landmarks: Landmarks) -> dict[str, Floats]:
-    """Landmark -> (n,) weights of a video's subject: its confidence times 1 / (1 + (spread / 20 mm)²)."""
-    poses = recording.poses[0]
+def weights_of(poses: Poses, landmarks: Landmarks) -> dict[str, Floats]:
+    """Landmark -> (n,) weights of a video: its confidence times 1 / (1 + (spread / 20 mm)²)."""
     if poses.confidence is None and poses.sd_mm is None:
         return {}
     weight = np.ones(poses.positions.shape[:2])

@@ -15,7 +15,7 @@ from neurostore.ingest.cohort.source import KEY, STATED, Metadata, TrialSource, 
 from neurostore.ingest.pipeline import session_up
 from neurostore.ingest.pipeline.settings import Settings, Statics, source_sha256
 from neurostore.ingest.readers import recorded_at
-from neurostore.ingest.recording import Calibration, Recording
+from neurostore.ingest.recording import Calibration, Recording, unique
 from neurostore.trial_key import Key
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _trial(source: TrialSource, batch: Batch, statics: Statics, outcome: Outcome
     recording = read_trial(source, batch.settings)
     outcome.key = key = resolved_key(source, recording)
     notes = [] if source.is_subject_known else [_subject_note(recording, key)]
-    given = calibrations_for(key, batch.metadata, statics)
+    given = calibrations_for(key, batch.metadata, statics, with_body=batch.settings.body)
     up = session_up.other_up(recording, given) if source.options.up is None else None
     if up is not None:
         recording = read_trial(replace(source, options=replace(source.options, up=up)), batch.settings)
@@ -331,30 +331,18 @@ def _subject_note(recording: Recording, key: Key) -> str:
     return f"the subject is the one the file names: {key[0]}{made}"
 
 
-def calibrations_for(key: Key, metadata: Metadata, statics: Statics) -> tuple[Calibration, ...]:
-    """What is known of a trial's session beside the trial itself: participants.tsv first, then its static trials."""
+def calibrations_for(
+    key: Key, metadata: Metadata, statics: Statics, *, with_body: bool = True
+) -> tuple[Calibration, ...]:
+    """What is known of a trial's session beside the trial itself: participants.tsv first, then its static trials.
+
+    with_body : also the sizes of a fitted body, which `neurostore body apply` may have put into a lake without bodies.
+    """
     known = list(metadata.calibrations(key[0], key[1]))
-    others = _other_statics(key, statics)
-    of_body, _ = static_choice.chosen(others)
-    for trial, calibrations in others.items():
-        known += [
-            c
-            for c in calibrations
-            if c.source != "estimated"
-            and (trial == of_body or not static_choice.is_of_body(c))
-            and not static_choice.is_merit(c)
-        ]
-    return unique(known)
+    known += static_choice.given_by(_other_statics(key, statics))
+    return unique(c for c in known if with_body or not static_choice.is_of_body(c))
 
 
 def of_session(kind: str, calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
     """What the other trials of a session use of one: all of a static trial, the joint centres of a functional trial."""
     return tuple(c for c in calibrations if kind == "static" or c.source == "functional")
-
-
-def unique(calibrations: Iterable[Calibration]) -> tuple[Calibration, ...]:
-    """The first calibration of each parameter and side."""
-    first: dict[tuple[str, str | None], Calibration] = {}
-    for calibration in calibrations:
-        first.setdefault((calibration.parameter, calibration.side), calibration)
-    return tuple(first.values())

@@ -64,7 +64,7 @@ def make_plan(cohort: Cohort, state: LakeState, settings: Settings, *, force: bo
         if isinstance(digest, InputError):
             plan.failed.append(digest)
             continue
-        given = calibrations_for(_key_of(row), cohort.metadata, state.statics)
+        given = calibrations_for(_key_of(row), cohort.metadata, state.statics, with_body=settings.body)
         if digest != row["source_sha256"] or settings.sha256(source, given) != row["settings_sha256"]:
             plan.changed.append(source)
             continue

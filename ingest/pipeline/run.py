@@ -127,7 +127,7 @@ class Run:
         stale = []
         for source, key, used in candidates:
             if key[:2] in self.statics:
-                given = calibrations_for(key, self.cohort.metadata, self.statics)
+                given = calibrations_for(key, self.cohort.metadata, self.statics, with_body=self.settings.body)
                 if self.settings.sha256(source, given) != used:
                     stale.append(source)
         return stale

@@ -7,25 +7,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from neurostore import skeleton as skeletons
-from neurostore.arrays import Floats
 from neurostore.errors import InputError
-from neurostore.ingest.recording import Calibration, Poses, Recording, Step
+from neurostore.ingest.body.lake_apply import without_body
+from neurostore.ingest.recording import Recording, Step
 from neurostore.ingest.refine.apply import VERSION, refined_recording
 from neurostore.ingest.stored_trials import (
     Renewal,
     RenewalReport,
+    calibrations_of,
     columns_to_keep,
     key_of,
+    poses_of,
     renew_trials,
     steps_of,
     trial_rows,
 )
 from neurostore.lake.commit import TrialTables
 from neurostore.lake.version import Version
-from neurostore.schema import components_of
 from neurostore.trial_key import key_text
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def apply_to_lake(
             is_asked_for or (row["kind"] == "video" and row["position_basis"] != "triangulated")
         ),
         none_found="from video; only poses from video can be refined",
-        is_done=lambda row: _is_done(row, refiner),
+        is_done=lambda lake, row: _is_done(row, refiner),
         renew=lambda lake, row: _trial(lake, row, refiner),
     )
     return renew_trials(path, renewal, subjects, force=force, say=say)
@@ -80,8 +78,9 @@ def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> TrialTables:
     where = key_text(key_of(row))
     if not row["skeleton"]:
         raise InputError(where, "has angles only, no poses to refine")
-    tables = {name: trial_rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
-    recording = _recording(row, tables)
+    stored = {name: trial_rows(lake, name, row) for name, n in row["table_rows"] if n and name != "landmarks"}
+    row, tables = without_body(row, stored)
+    recording = _recording(lake, row, tables)
     shown, depth_sd_mm = refined_recording(recording, refiner, where)
     cutoff_hz = 6.0 if row["cutoff_hz"] is None else row["cutoff_hz"]
     landmarks = compute_landmarks(shown, cutoff_hz=cutoff_hz, hip_method=_hip_method(row))
@@ -89,7 +88,11 @@ def _trial(lake: Version, row: dict[str, Any], refiner: Refiner) -> TrialTables:
     ingest_id = uuid.uuid4().hex
     made = row_of(key_of(row), ingest_id, shown, landmarks, [])
     renewed = {name: made[name] for name in ("steps", "quality", "landmark_methods", "pelvis_zero")}
-    notes = list(dict.fromkeys([*(row["notes"] or []), *landmarks.notes]))
+    notes = list(dict.fromkeys([*row["notes"], *landmarks.notes]))
+    if "body_models" in stored:
+        notes.append(
+            f"body: left out, because it was fitted before the refinement; `neurostore body apply {row['subject']}` fits one"
+        )
     tables["landmarks"] = tables_of(shown, landmarks, ())["landmarks"]
     changed = {**renewed, "notes": notes, "ingest_id": ingest_id}
     return TrialTables(key_of(row), ingest_id, {**columns_to_keep(row), **changed}, tables)
@@ -101,48 +104,17 @@ def _hip_method(row: dict[str, Any]) -> str:
     return next((method for method in methods if method), "harrington")
 
 
-def _recording(row: dict[str, Any], tables: dict[str, Any]) -> Recording:
+def _recording(lake: Version, row: dict[str, Any], tables: dict[str, Any]) -> Recording:
     """What a reader or an estimator had returned, from the lake's rows."""
-    skeleton = skeletons.load(row["skeleton"])
-    table = tables[f"poses/{row['skeleton']}"]
-    joints = [j for j in skeleton.joints if j in table.column_names]
-    if len(joints) < len(skeleton.joints):
-        lost = ", ".join(j for j in skeleton.joints if j not in joints)
-        raise InputError(row["trial"], f"its poses lack {lost} of the skeleton {row['skeleton']}")
-    positions = np.stack([components_of(table[j]) for j in joints], axis=1)
-    n, m = positions.shape[:2]
-    poses = Poses(
-        skeleton,
-        person=table["person"].to_numpy(),
-        frame=table["frame"].to_numpy(),
-        time_s=table["time_s"].to_numpy(),
-        positions=positions,
-        confidence=_lists(table, "confidence", n, m),
-        sd_mm=_lists(table, "sd_mm", n, m),
-    )
     steps = [Step(s["name"], s["version"], s["parameters"]) for s in steps_of(row)]
-    given = tables["calibrations"].to_pylist() if "calibrations" in tables else []
     return Recording(
         kind=row["kind"],
         rate_hz=row["rate_hz"],
-        poses=[poses],
+        poses=[poses_of(lake, row, tables)],
         up_source=row["up_source"],
         position_basis=row["position_basis"],
         length_basis=row["length_basis"],
-        calibrations=[
-            Calibration(**{k: c[k] for k in ("parameter", "side", "value", "unit", "source")}) for c in given
-        ],
+        calibrations=calibrations_of(tables),
         steps=[s for s in steps if s.name not in _OLD_STEPS],
-        quality={k: v for k, v in (row["quality"] or []) if not k.startswith("depth_")},
+        quality={k: v for k, v in row["quality"] if not k.startswith("depth_")},
     )
-
-
-def _lists(table: Any, name: str, n: int, m: int) -> Floats | None:
-    """(n, m) float32 of a list column, NaN where NULL; None if the table has none."""
-    if name not in table.column_names or table[name].null_count == len(table):
-        return None
-    out = np.full((n, m), np.nan, np.float32)
-    for i, values in enumerate(table[name].to_pylist()):
-        if values is not None and len(values) == m:
-            out[i] = [np.nan if v is None else v for v in values]
-    return out

@@ -11,6 +11,7 @@ from neurostore import skeleton as skeletons
 from neurostore.api import Lake
 from neurostore.api import open as open_lake
 from neurostore.errors import InputError, ModelError, UsageError
+from neurostore.ingest.body.lake_apply import apply_to_lake as fit_bodies
 from neurostore.ingest.landmarks import compute_landmarks
 from neurostore.ingest.recording import Step
 from neurostore.ingest.refine import apply
@@ -180,7 +181,9 @@ def _lake(tmp_path, recordings):
 
 
 def test_a_lakes_trial_keeps_its_poses_and_gets_new_landmarks(refiner, tmp_path):
-    root = _lake(tmp_path, {("S01", "walk"): video(), ("S02", "walk"): video(seed=1)})
+    seen = replace(video().poses[0], confidence=np.full(video().poses[0].positions.shape[:2], 0.9, np.float32))
+    root = _lake(tmp_path, {("S01", "walk"): replace(video(), poses=[seen]), ("S02", "walk"): video(seed=1)})
+    assert len(fit_bodies(root, ["S01"]).renewed) == 1
     before = open_lake(root)
     report = apply_to_lake(root, refiner, ["S01"])
     after = open_lake(root)
@@ -197,6 +200,9 @@ def test_a_lakes_trial_keeps_its_poses_and_gets_new_landmarks(refiner, tmp_path)
     assert moved.filter(~of).max() == 0.0
     (row,) = [r for r in after.trials_table().to_pylist() if r["subject"] == "S01"]
     steps = json.loads(row["steps"])
+    assert not {"body_fit", "body_scale"} & {s["name"] for s in steps}  # a body of the landmarks before
+    assert not {"body_angles", "body_fit", "body_models"} & set(dict(row["table_rows"]))
+    assert any(n.startswith("body: left out, because it was fitted before the refinement") for n in row["notes"])
     assert [s["name"] for s in steps].count("depth_refinement") == 1
     assert (
         steps[[s["name"] for s in steps].index("depth_refinement")]["parameters"]["checkpoint_sha256"]
