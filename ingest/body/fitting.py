@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -330,6 +330,11 @@ def _chain_known(model: Model, body: str, is_known: Bools, is_line: bool) -> Boo
             out &= is_known[:, index[name]]
         body, first = joint.parent, False
     return out
+
+
+def cutoff_of(steps: Iterable[Step]) -> float:
+    """Cut-off in Hz of the low-pass that a trial's landmarks went through, 0 without one."""
+    return next((float(s.parameters["cutoff_hz"]) for s in steps if s.name == "butterworth"), 0.0)
 
 
 def settings_version() -> list[object]:

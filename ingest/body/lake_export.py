@@ -10,9 +10,9 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.errors import UsageError
-from neurostore.ingest.stored_trials import steps_of, trial_rows
+from neurostore.ingest.recording import Step
+from neurostore.ingest.stored_trials import poses_of, steps_of, trial_rows
 from neurostore.release import VERSION
-from neurostore.schema import components_of
 from neurostore.wording import near
 
 from . import exchange
@@ -20,6 +20,7 @@ from .lake_apply import landmarks_of
 from .model import Model
 from .osim import parse_model
 from .own_model import fit_own, read_own
+from .own_trial import points_by_label
 
 FEET = ("right_foot", "left_foot")  # coordinates of Neurostore's own model
 
@@ -119,27 +120,15 @@ def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str
 
 
 def _points(lake: Version, row: dict[str, Any]) -> tuple[dict[str, Floats], Floats]:
-    """Every landmark and source marker (T, 3) of the subject in mm, and the times (T,)."""
-    tables = dict(row["table_rows"])
-    points: dict[str, Floats] = {}
-    time_s = None
-    if tables.get("landmarks"):
-        landmarks = landmarks_of(trial_rows(lake, "landmarks", row), {})
-        own = landmarks.person == 0
-        points |= {n: p[own].astype(float) for n, p in landmarks.points.items()}
-        time_s = landmarks.time_s[own]
-    name = f"poses/{row['skeleton']}"
-    if tables.get(name):
-        rows = trial_rows(lake, name, row)
-        own = rows["person"].to_numpy() == 0
-        time_s = rows["time_s"].to_numpy()[own]
-        for column in rows.column_names:
-            whole = rows[column]
-            if str(whole.type).startswith("struct<x") and whole.null_count < len(whole):
-                points[column] = components_of(whole)[own].astype(float)
-    if time_s is None:
+    """Every landmark and source marker (T, 3) of the subject in mm, as an ingest fits them, and the times (T,)."""
+    name, has = f"poses/{row['skeleton']}", dict(row["table_rows"])
+    if not (has.get(name) and has.get("landmarks")):
         raise UsageError(f"{row['subject']} {row['trial']}: has only angles and no points to fit a body to")
-    return points, time_s
+    stored = {table: trial_rows(lake, table, row) for table in (name, "landmarks")}
+    landmarks = landmarks_of(stored["landmarks"], {})
+    landmarks.steps = [Step(s["name"], s["version"], s["parameters"]) for s in steps_of(row)]
+    points = points_by_label(landmarks, poses_of(lake, row, stored), row["rate_hz"])
+    return points, landmarks.time_s[landmarks.person == 0]
 
 
 def _write(

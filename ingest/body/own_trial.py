@@ -15,11 +15,11 @@ from neurostore.arrays import Bools, Floats
 from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.landmarks import Landmarks, filters
-from neurostore.ingest.recording import Calibration, Recording, Step
+from neurostore.ingest.recording import Calibration, Poses, Recording, Step
 from neurostore.wording import listed, near
 
 from .documents import files_of_sets
-from .fitting import BodyFit, missed_by, quality_of
+from .fitting import BodyFit, cutoff_of, missed_by, quality_of
 from .forward import forward
 from .ik_setup import IkSetup
 from .marker_placer import Placer, calibrations_of, given_places, register
@@ -55,7 +55,6 @@ def own_body(
     own: Mapping[str, Any],
     mass_kg: float | None,
     calibrations: Iterable[Calibration],
-    cutoff_hz: float,
     files: Iterable[str] = (),
 ) -> BodyFit:
     """The user's own model fitted to the subject of a trial.
@@ -72,7 +71,7 @@ def own_body(
     model, setup, scale = read_files(own)
     rows = np.flatnonzero(landmarks.person == 0)
     named = dict(own.get("markers", {}))
-    points = _points(recording, landmarks, model, named, cutoff_hz)
+    points = _points(recording, landmarks, model, named)
     time_s = landmarks.time_s[rows]
     scaled = _Scaled(model)
     if scale is not None:
@@ -256,19 +255,24 @@ def _read_files(
     return model, setup, scale
 
 
-def _points(
-    recording: Recording, landmarks: Landmarks, model: Model, named: dict[str, str], cutoff_hz: float
-) -> dict[str, Floats]:
-    """Points (T, 3) in mm by the model's marker names: what [body.markers] names, else the same names."""
-    own = landmarks.person == 0
+def points_by_label(landmarks: Landmarks, poses: Poses, rate_hz: float) -> dict[str, Floats]:
+    """What a model's markers can meet: the subject's landmarks and source markers (T, 3) in mm, these before those.
+
+    Markers are known by their columns and by their names in the file, and are low-pass filtered as landmarks are.
+    """
+    own, mine = landmarks.person == 0, poses.person == 0
     every = {n: np.asarray(p, dtype=float)[own] for n, p in landmarks.points.items()}
-    poses = recording.poses[0]
-    mine = poses.person == 0
     positions = poses.positions[mine].astype(float)
-    cleaned = filters.clean(positions, poses.time_s[mine], recording.rate_hz, cutoff_hz).values
+    frame, time_s = poses.frame[mine], poses.time_s[mine]
+    cleaned = filters.clean_frames(positions, frame, time_s, rate_hz, cutoff_of(landmarks.steps)).values
     every |= {n: cleaned[:, k] for k, n in enumerate(poses.skeleton.joints)}
     sources = poses.skeleton.source_names or poses.skeleton.joints
-    by_label = every | {n: cleaned[:, k] for k, n in enumerate(sources)}
+    return every | {n: cleaned[:, k] for k, n in enumerate(sources)}
+
+
+def _points(recording: Recording, landmarks: Landmarks, model: Model, named: dict[str, str]) -> dict[str, Floats]:
+    """Points (T, 3) in mm by the model's marker names: what [body.markers] names, else the same names."""
+    by_label = points_by_label(landmarks, recording.poses[0], recording.rate_hz)
     strangers = sorted(set(named) - {m.name for m in model.markers})
     missing = sorted(label for label in named.values() if label not in by_label)
     problems = [f"[body.markers] names {', '.join(strangers)}, which {model.name} does not have"] if strangers else []

@@ -17,7 +17,7 @@ from neurostore.ingest.recording import Calibration, Poses, Recording
 from neurostore.lake.frames import Block, Frames
 from neurostore.schema import arrow_type, tables
 
-from .fitting import BodyFit, BodySettings, fit_body
+from .fitting import BodyFit, BodySettings, cutoff_of, fit_body
 from .model import COUPLED, ROTATIONAL, TRANSLATIONAL
 from .own_trial import own_body
 from .static_choice import is_of_body, merits
@@ -36,12 +36,11 @@ def body_of(
     landmarks: Landmarks,
     calibrations: Iterable[Calibration] = (),
     own: Mapping[str, Any] | None = None,
-    cutoff_hz: float = 0.0,
     files: Iterable[str] = (),
 ) -> tuple[BodyFit | None, list[str]]:
     """The fitted body of a trial's subject and notes; None, with the reason, where none can be fitted.
 
-    own : [body] of cohort.toml, the user's own model, whose markers are low-pass filtered at ``cutoff_hz``; otherwise our own model.
+    own : [body] of cohort.toml, the user's own model, whose markers are low-pass filtered like the landmarks; otherwise our own model.
     Lengths that a static trial of the session measured are used; what the fit adds is put into the landmarks' steps,
     calibrations and quality. A static trial measures itself. files : names of the trial's files without ending.
     """
@@ -50,7 +49,7 @@ def body_of(
         if own and own.get("model"):
             mass_kg = stated_mass([*recording.calibrations, *calibrations])
             given = [c for c in calibrations if recording.kind != "static" or not is_of_body(c)]
-            body = own_body(recording, landmarks, own, mass_kg, given, cutoff_hz, files)
+            body = own_body(recording, landmarks, own, mass_kg, given, files)
             if recording.kind == "static":
                 body.calibrations = _for_the_session(body.calibrations)
         else:
@@ -89,7 +88,7 @@ def our_body(
         weights=weights,
         mass_kg=stated_mass(known),
         lengths=static_lengths(kind, known),
-        is_filtered=any(s.name == "butterworth" and s.parameters["cutoff_hz"] > 0 for s in landmarks.steps),
+        is_filtered=cutoff_of(landmarks.steps) > 0,
     )
     if kind == "static":
         mine = landmarks.person == 0

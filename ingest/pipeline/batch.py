@@ -188,7 +188,7 @@ def _body(
     from neurostore.ingest.body.trial import body_of
 
     files = [path.stem for path in source.paths]
-    return body_of(recording, landmarks, given, source.options.body, settings.cutoff_hz, files)
+    return body_of(recording, landmarks, given, source.options.body, files)
 
 
 def _other_statics(key: Key, statics: Statics) -> dict[str, tuple[Calibration, ...]]:

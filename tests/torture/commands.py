@@ -299,7 +299,7 @@ def _body(lake: Path) -> None:
     from neurostore.ingest.body import lake_apply
 
     body = pickle.loads((lake.parent / "body.pickle").read_bytes())  # fitted once: the writing is what is cut off
-    lake_apply.fit_body = lambda *_, **__: body
+    lake_apply.our_body = lambda *_, **__: body
     lake_apply.apply_to_lake(lake)
 
 

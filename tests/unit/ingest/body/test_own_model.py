@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
+import polars as pl
 import pytest
 
 import neurostore
@@ -12,7 +13,8 @@ from neurostore import open as open_lake
 from neurostore.errors import CohortError, InputError
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.ik_setup import read_ik_setup
-from neurostore.ingest.body.lake_export import export_body
+from neurostore.ingest.body.lake_apply import apply_to_lake
+from neurostore.ingest.body.lake_export import export_body, fit_model
 from neurostore.ingest.body.osim import parse_model, read_model
 from neurostore.ingest.body.own_trial import files_version, read_files
 from neurostore.ingest.body.person import document
@@ -25,6 +27,7 @@ from neurostore.upkeep.erase import erase
 from neurostore.walker.bvh import write_bvh
 from neurostore.walker.gait import normal
 from neurostore.walker.walk import walk
+from tests.builders import trc_files
 
 CONFIG = """
 frames = [0, 199]
@@ -271,3 +274,29 @@ def test_sets_of_a_set_up_may_be_in_files(tmp_path):
         '<OpenSimDocument><InverseKinematicsTool><IKTaskSet file="tasks.xml"/></InverseKinematicsTool></OpenSimDocument>'
     )
     assert read_ik_setup(tmp_path / "ik.xml").markers == {"LK": 2.0}
+
+
+def test_a_body_fitted_later_is_that_of_an_ingest(tmp_path):
+    """Markers by their labels in the file, noisy enough for the low-pass to count."""
+    made = walk(normal(), n_strides=1.0, rate_hz=50.0)
+    names = [f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "shoulder", "toe")]
+    points = np.stack([made.joints[n] for n in names], axis=1)
+    points += np.random.default_rng(4).normal(0, 10.0, points.shape)
+    (tmp_path / "cohort" / "S1").mkdir(parents=True)
+    labels = [n.replace("_", ".") for n in names]
+    trc_files.write(tmp_path / "cohort" / "S1" / "walk.trc", trc_files.text(points, labels, rate=50.0))
+    (tmp_path / "cohort" / "mine.osim").write_text(_mine())
+    (tmp_path / "cohort" / "cohort.toml").write_text('[body]\nmodel = "mine.osim"\n[body.markers]\nLK = "left.knee"\n')
+    (tmp_path / "same.osim").write_text(document("same"))
+    ingest(tmp_path / "cohort", tmp_path / "lake", Settings(body=True), n_workers=1)
+    lake = open_lake(tmp_path / "lake")
+    rows = lake.scan("body_coordinates").collect()
+    assert len(apply_to_lake(tmp_path / "lake").skipped) == 1  # a body of the user's own model is left alone
+    assert "\tLK\t" in export_body(lake, "S1", "walk", tmp_path / "out")[2].read_text()
+    paths, _ = fit_model(tmp_path / "lake", "S1", "walk", tmp_path / "fit", tmp_path / "same.osim")
+    header, *lines = paths[1].read_text().split("endheader\n")[1].splitlines()
+    values = np.array([line.split() for line in lines], dtype=float)
+    for k, name in enumerate(header.split()[1:], start=1):
+        stored = rows.filter(pl.col("coordinate") == name).sort("frame")["value"].to_numpy()
+        known = np.isfinite(stored)
+        np.testing.assert_allclose(values[known, k], stored[known], atol=1e-5)
