@@ -16,7 +16,8 @@
 -- 0.20 s after a foot strike of the coordinate method, and from 0.20 s before to 0.10 s after a foot off.
 -- spread_ms: range of the times that were combined (NULL if there is only one). confidence: share of the three
 -- methods that found the event, times (1 - spread / 100 ms). near_end: within 0.15 s of an end of the data of that
--- foot. A foot off and a foot strike of one foot less than 0.15 s apart are not a swing (exchanged sides in a video)
+-- foot. Marks of the file beyond the frames (of a recording that was cropped) are left out: no cycle can use them.
+-- A foot off and a foot strike of one foot less than 0.15 s apart are not a swing (exchanged sides in a video)
 -- and are left out.
 WITH candidates AS (
     SELECT
@@ -226,4 +227,10 @@ SELECT
     OR ends.last_s - source_events.time_s < _near_end_s() AS near_end
 FROM source_events
 LEFT JOIN ends USING (subject, session, trial)
-WHERE source_events.event IN ('foot_strike', 'foot_off') AND source_events.side IN ('left', 'right')
+WHERE
+    source_events.event IN ('foot_strike', 'foot_off')
+    AND source_events.side IN ('left', 'right')
+    AND coalesce(
+        source_events.time_s BETWEEN ends.first_s - _confirmed_s() AND ends.last_s + _confirmed_s(),
+        true
+    )

@@ -50,6 +50,13 @@ def test_marks_of_the_file_stand_beside_ours_and_know_the_ends():
         {"event": "foot_strike", "side": "left", "time_s": 0.05, "label": "Foot Strike"},
         {"event": "foot_off", "side": "right", "time_s": 0.40, "label": "Foot Off"},
         {"event": "event", "side": None, "time_s": 0.50, "label": "Event"},
+        {
+            "event": "foot_strike",
+            "side": "left",
+            "time_s": 60.0,
+            "label": "Foot Strike",
+        },  # of the part that was cropped
+        {"event": "foot_strike", "side": "right", "time_s": -0.8, "label": "Foot Strike"},
     ]
     connection = view_builder.connect(
         only=["gait_events"], **view_builder.of_walk(walk), source_events=view_builder.table("source_events", marks)

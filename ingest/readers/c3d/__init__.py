@@ -44,7 +44,7 @@ from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ReadOptions, Recording, SourceEvent, Step
 
-VERSION = 5
+VERSION = 6
 _LEAST_SEEN = 0.5  # of the coordinates, in a file in which every residual is negative
 _SMOOTH = 0.05  # largest usual step from one frame to the next, as a share of the body
 _KNEE_DEVICE = re.compile(r"^[LR]K(AX|D[12])$", re.IGNORECASE)

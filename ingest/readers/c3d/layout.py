@@ -14,7 +14,7 @@ import numpy as np
 
 from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.head import read_head
-from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters
+from neurostore.ingest.readers.c3d.parameters import BLOCK, Parameters, two_words
 from neurostore.ingest.readers.c3d.sizes import Stated, is_smooth, samples_per_frame, stated_sizes, weigh
 
 MOST_HEADER_FRAMES = 65_535
@@ -147,8 +147,8 @@ def _frame_claims(first: int, last: int, parameters: Parameters) -> tuple[dict[s
     long_frames = parameters.numbers("POINT", "LONG_FRAMES")
     if long_frames and np.isfinite(long_frames[0]):
         claims["POINT:LONG_FRAMES"] = int(long_frames[0])
-    start = _two_words(parameters.numbers("TRIAL", "ACTUAL_START_FIELD"))
-    end = _two_words(parameters.numbers("TRIAL", "ACTUAL_END_FIELD"))
+    start = two_words(parameters.numbers("TRIAL", "ACTUAL_START_FIELD"))
+    end = two_words(parameters.numbers("TRIAL", "ACTUAL_END_FIELD"))
     if start is not None and end is not None and end >= start:
         claims["TRIAL:ACTUAL_END_FIELD"] = end - start + 1
     return {who: n for who, n in claims.items() if n > 0}, start, end
@@ -226,11 +226,3 @@ def _padding_frames(path: Path, data_bytes: int, room: int, frame_bytes: int) ->
         tail = file.read(most * frame_bytes)
     kept = len(tail.rstrip(b"\0"))
     return most - -(-kept // frame_bytes)
-
-
-def _two_words(values: list[float] | None) -> int | None:
-    """A frame number stored as two 16-bit words, low word first; or as one number."""
-    if not values or not all(np.isfinite(v) for v in values):
-        return None
-    words = [int(v) for v in values]
-    return (words[0] & 0xFFFF) + ((words[1] & 0xFFFF) << 16) if len(words) > 1 else words[0]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from neurostore.arrays import Floats
+from neurostore.ingest.readers.c3d.event_clock import in_clock_of_frames
 from neurostore.ingest.readers.c3d.event_names import event_name
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.recording import SourceAngle, SourceEvent
@@ -181,7 +182,7 @@ def source_events(
     events = []
     others = outside = 0
     start, end = (first_frame - 1) / rate_hz, (first_frame - 1 + n_frames) / rate_hz
-    seconds = _from_frames(seconds[:n], rate_hz, start, end, notes)
+    seconds = in_clock_of_frames(seconds[:n], parameters, first_frame, n_frames, rate_hz, notes)
     for i in range(n):
         if not math.isfinite(seconds[i]) or not (labels[i] or _at(contexts, i)):
             continue
@@ -240,16 +241,3 @@ def _event_seconds(raw: list[float], n_labels: int) -> Floats:
     if len(pairs) > 1 and not are_minutes(pairs[:, 0]) and are_minutes(halves[:, 0]):
         pairs = halves
     return 60 * pairs[:, 0] + pairs[:, 1]
-
-
-def _from_frames(seconds: Floats, rate_hz: float, start: float, end: float, notes: list[str]) -> Floats:
-    """Times in seconds where TIMES holds frames or milliseconds: all beyond the end, all within it in that unit."""
-    seen = seconds[np.isfinite(seconds)]
-    if len(seen) < 2 or not (seen > end).all():
-        return seconds
-    for unit, times in (("numbers of frames", seen / rate_hz), ("milliseconds", seen / 1000)):
-        if not ((times >= start) & (times <= end)).all() or (unit != "milliseconds" and (seen != np.round(seen)).any()):
-            continue
-        notes.append(f"EVENT:TIMES are {unit}, not seconds, which would all be beyond the end; they were read as such")
-        return seconds / 1000 if unit == "milliseconds" else (seconds - 1) / rate_hz
-    return seconds

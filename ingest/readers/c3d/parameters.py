@@ -197,6 +197,14 @@ def text_of(raw: bytes) -> str:
     return raw.decode("latin-1")
 
 
+def two_words(values: list[float] | None) -> int | None:
+    """A frame number stored as two 16-bit words, low word first; or as one number."""
+    if not values or not all(math.isfinite(v) for v in values):
+        return None
+    words = [int(v) for v in values]
+    return (words[0] & 0xFFFF) + ((words[1] & 0xFFFF) << 16) if len(words) > 1 else words[0]
+
+
 def from_vax(words: Ints) -> Floats:
     """VAX F floats (as little-endian uint32) to float32: the 16-bit halves swapped, a quarter of the IEEE value."""
     swapped = (words << np.uint32(16)) | (words >> np.uint32(16))

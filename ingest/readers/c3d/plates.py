@@ -143,7 +143,7 @@ def _plate(
 
 def _shared_channels(parameters: Parameters, n_plates: int) -> dict[int, list[int]]:
     """Channels (from 0) that more than one platform names, with the indices of those platforms."""
-    table = parameters.array("FORCE_PLATFORM", "CHANNEL")
+    table = _of_plates(parameters, "CHANNEL")
     if table.ndim != 2:
         return {}
     owners: dict[int, list[int]] = {}
@@ -153,9 +153,21 @@ def _shared_channels(parameters: Parameters, n_plates: int) -> dict[int, list[in
     return {c: plates for c, plates in owners.items() if len(plates) > 1}
 
 
+def _of_plates(parameters: Parameters, name: str, *of_one: int) -> Floats:
+    """A parameter with a platform in its last dimension: (*of_one, n); of_one empty for a column of unknown length.
+
+    Software that writes it flat, or that drops the last dimension of a single platform, gives the same numbers in the same order.
+    """
+    table = parameters.array("FORCE_PLATFORM", name)
+    head = of_one or (table.size // max(len(parameters.numbers("FORCE_PLATFORM", "TYPE")), 1),)
+    if table.ndim > len(head) or not table.size or not math.prod(head) or table.size % math.prod(head):
+        return table
+    return table.reshape((*head, -1), order="F")
+
+
 def _corners(index: int, parameters: Parameters, scale_mm: float) -> Floats:
     """(4, 3) mm in the file's axes."""
-    table = parameters.array("FORCE_PLATFORM", "CORNERS")
+    table = _of_plates(parameters, "CORNERS", 3, 4)
     if table.ndim != 3 or table.shape[:2] != (3, 4) or index >= table.shape[2]:
         raise _LeftOutError(f"FORCE_PLATFORM:CORNERS has no corners for it (its shape is {table.shape})")
     corners: Floats = table[:, :, index].T * scale_mm
@@ -168,7 +180,7 @@ def _corners(index: int, parameters: Parameters, scale_mm: float) -> Floats:
 
 
 def _channels(index: int, type_: int, parameters: Parameters, analog: Analog) -> list[int]:
-    table = parameters.array("FORCE_PLATFORM", "CHANNEL")
+    table = _of_plates(parameters, "CHANNEL")
     wanted = N_CHANNELS[type_]
     if table.ndim != 2 or index >= table.shape[1] or table.shape[0] < wanted:
         raise _LeftOutError(f"FORCE_PLATFORM:CHANNEL does not have the {wanted} channels of a platform of type {type_}")
@@ -210,7 +222,7 @@ def _across(index: int, type_: int, base: Floats, units: Sequence[str], paramete
 
 
 def _origin(index: int, parameters: Parameters) -> Floats:
-    table = parameters.array("FORCE_PLATFORM", "ORIGIN")
+    table = _of_plates(parameters, "ORIGIN", 3)
     if table.ndim != 2 or table.shape[0] != 3 or index >= table.shape[1] or not np.isfinite(table[:, index]).all():
         raise _LeftOutError("FORCE_PLATFORM:ORIGIN has no origin for it")
     origin: Floats = table[:, index]
@@ -223,7 +235,7 @@ def _calibrated(
     """Channels in N and Nmm (type 1: N, mm and Nmm), and the calibration matrix of type 4."""
     matrix = None
     if type_ == 4:
-        table = parameters.array("FORCE_PLATFORM", "CAL_MATRIX")
+        table = _of_plates(parameters, "CAL_MATRIX", 6, 6)
         if table.ndim != 3 or table.shape[:2] != (6, 6) or index >= table.shape[2]:
             raise _LeftOutError(f"type 4 needs a calibration matrix of 6 by 6; CAL_MATRIX has the shape {table.shape}")
         matrix = table[:, :, index]

@@ -417,6 +417,50 @@ def test_events_in_milliseconds_are_read_as_such() -> None:
     assert "milliseconds" in notes[0]
 
 
+#: what TIMES holds for events at 4.0, 4.6, 5.1 and 5.7 s of a file whose first frame is 391 at 100 Hz, and how a note names it
+CLOCKS = {
+    "seconds since the first frame": lambda t: t - 3.9,
+    "milliseconds since the first frame": lambda t: 1000 * (t - 3.9) + 0.25,
+    "numbers of frames counted": lambda t: 100 * t + 1 - 390,
+    "numbers of frames,": lambda t: 100 * t + 1,
+    "milliseconds,": lambda t: 1000 * t + 0.25,
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_events_in_another_clock_than_that_of_the_frames(clock: str) -> None:
+    times = np.array([4.0, 4.6, 5.1, 5.7])
+    given = np.stack([np.zeros(4), CLOCKS[clock](times)], 1).ravel().round(3).tolist()
+    said = {"USED": [4.0], "LABELS": ["LHS", "RTO", "RHS", "LTO"], "TIMES": given}
+    events, notes = source_events(Parameters({"EVENT": said}), 391, 200, 100.0, None)
+    assert [e.time_s for e in events] == pytest.approx(times, abs=1e-3)
+    assert len(notes) == 1
+    assert clock in notes[0]
+
+
+@pytest.mark.parametrize("start", [391.0, None])
+def test_events_of_a_recording_whose_first_frame_became_number_one(start: float | None) -> None:
+    said = {"USED": [3.0], "LABELS": ["LHS", "RTO", "RHS"], "TIMES": [0.0, 4.0, 0.0, 4.1, 0.0, 4.5]}
+    trial = {"ACTUAL_START_FIELD": [start, 0.0], "ACTUAL_END_FIELD": [590.0, 0.0]} if start else {}
+    events, notes = source_events(Parameters({"EVENT": said, "TRIAL": trial}), 1, 200, 100.0, None)
+    assert [e.time_s for e in events] == pytest.approx([0.1, 0.2, 0.6] if start else [4.0, 4.1, 4.5])
+    assert ("ACTUAL_START_FIELD" if start else "3 events are outside") in notes[0]
+
+
+def test_marks_of_a_whole_recording_in_a_file_that_was_cropped_stay_where_they_are() -> None:
+    said = {"USED": [4.0], "LABELS": ["LHS", "RTO", "RHS", "LTO"], "TIMES": [0.0, 0.5, 0.0, 2.1, 0.0, 2.5, 0.0, 3.1]}
+    events, notes = source_events(Parameters({"EVENT": said}), 201, 350, 100.0, None)
+    assert [e.time_s for e in events] == [0.5, 2.1, 2.5, 3.1]
+    assert "1 events are outside" in notes[0]
+
+
+def test_events_that_two_clocks_fit_are_left_and_named() -> None:
+    said = {"USED": [2.0], "LABELS": ["LHS", "LTO"], "TIMES": [0.0, 120.0, 0.0, 180.0]}
+    events, notes = source_events(Parameters({"EVENT": said}), 100, 300, 100.0, None)
+    assert [e.time_s for e in events] == [120.0, 180.0]
+    assert "nothing decides" in notes[0]
+
+
 # ------------------------------------------------------------------------------------------------------------------ MOT
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurostore.ingest.readers.c3d.plates import _factor
+from neurostore.ingest.readers.c3d.analog import Analog
+from neurostore.ingest.readers.c3d.parameters import Parameters
+from neurostore.ingest.readers.c3d.plates import _factor, read_plates
 from neurostore.ingest.readers.wrenches import Wrench, plate_from_wrench
 
 CORNERS = np.array([[200, 0, 300], [-200, 0, 300], [-200, 0, -300], [200, 0, -300]], float)
@@ -91,3 +93,36 @@ def test_units_of_moments(unit, factor):
         else _factor(unit, is_force=False) is None
     )
     assert _factor("daN", is_force=True) == 10
+
+
+@pytest.mark.parametrize("n_plates", [1, 3])
+@pytest.mark.parametrize("are_flat", [False, True])
+def test_corners_origins_and_channels_stored_flat_or_without_the_last_dimension(n_plates, are_flat):
+    """Software that drops the dimension of a single platform, or all dimensions, leaves the same numbers in the same order."""
+    rng = np.random.default_rng(0)
+    corners = np.array([[0, 0, 0], [400, 0, 0], [400, -600, 0], [0, -600, 0]], float)
+    arrays = {
+        "CORNERS": np.stack([(corners + np.array([500 * k, 0, 0])).T for k in range(n_plates)], -1),
+        "ORIGIN": np.stack([[5.0, 8.0, -40.0 - k] for k in range(n_plates)], -1),
+        "CHANNEL": np.arange(1.0, 6 * n_plates + 1).reshape(6, n_plates, order="F"),
+        "CAL_MATRIX": np.stack([np.diag(rng.uniform(1, 2, 6)) for _ in range(n_plates)], -1),
+    }
+    samples = rng.normal(0, 1, (6 * n_plates, 300))
+    samples[2::6, 100:200] -= 600
+    analog = Analog([""] * 6 * n_plates, ["V"] * 6 * n_plates, [], samples.astype(np.float32), 100.0, 1)
+
+    def read(shaped):
+        values = {name: shaped(array) for name, array in arrays.items()} | {"TYPE": np.full(n_plates, 4.0)}
+        parameters = Parameters(
+            {"FORCE_PLATFORM": {name: v.ravel(order="F").tolist() for name, v in values.items()}},
+            {"FORCE_PLATFORM": {name: v.shape for name, v in values.items()}},
+        )
+        return read_plates(parameters, analog, 1.0, "z", 0.0, [])
+
+    expected = read(lambda array: array)
+    found = read(lambda array: array.ravel(order="F") if are_flat else array[..., 0] if n_plates == 1 else array)
+    assert len(found) == len(expected) == n_plates
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a.force, b.force)
+        np.testing.assert_array_equal(a.cop, b.cop)
+        assert a.channels == b.channels
