@@ -26,8 +26,8 @@ import numpy as np
 import video_residuals
 
 from neurostore.errors import InputError
-from neurostore.ingest.body.fitting import fit_body
 from neurostore.ingest.body.forward import marker_places
+from neurostore.ingest.body.trial import our_body, weights_of
 from neurostore.ingest.cohort.scan import scan
 from neurostore.ingest.cohort.source import TrialSource
 from neurostore.ingest.landmarks import Landmarks, compute_landmarks
@@ -86,8 +86,9 @@ def subject(landmarks: Landmarks) -> Points:
 
 
 def with_body(recording: Recording, landmarks: Landmarks) -> Points:
-    """Landmarks as the fitted body has them."""
-    body = fit_body(landmarks, recording.rate_hz)
+    """Landmarks as the fitted body of an ingest has them."""
+    weights = weights_of(recording.poses[0], landmarks)
+    body = our_body(recording.kind, recording.rate_hz, landmarks, weights, recording.calibrations)
     names = [m.name for m in body.model.markers]
     places = 1000 * marker_places(body.model, body.values, names)
     places[np.isnan(body.coordinates["pelvis_tx"])] = np.nan  # frames in which no body is stored

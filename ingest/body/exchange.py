@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -10,32 +10,37 @@ import numpy as np
 
 from neurostore.arrays import Floats
 from neurostore.storage import temporary
+from neurostore.wording import counted
 
+from .ik_setup import DEFAULT, MANUAL, IkSetup
 from .model import Model
+
+_NOTE = "Note: "
 
 
 def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats], title: str) -> str:
     """A ``.mot`` of coordinates (T,) in degrees and metres. All of the model's are written: OpenSim needs them.
 
     NaN is replaced by the value of the nearest frame that has one, or by the model's default if none has; the header
-    lists these coordinates and frames.
+    lists these coordinates and the number of their frames.
     """
-    columns, notes = [], []
+    columns, missing = [], {}
     for c in model.coordinates:
         values = np.asarray(coordinates.get(c.name, np.full(len(time_s), np.nan)), dtype=float)
         known = np.flatnonzero(np.isfinite(values))
         n_missing = len(values) - len(known)
         if not len(known):
             values = np.full(len(time_s), np.degrees(c.default) if c.is_rotational else c.default)
-            notes.append(f"{c.name} is not known: the default of the model is written")
         elif n_missing:
             every = np.arange(len(values))
             after = np.clip(np.searchsorted(known, every), 0, len(known) - 1)
             before = np.maximum(after - 1, 0)
             nearer = np.where(every - known[before] <= known[after] - every, known[before], known[after])
             values = values[np.where(every >= known[-1], known[-1], nearer)]
-            notes.append(f"{c.name} is not known in {n_missing} frames: the nearest known value is written")
+        if n_missing:
+            missing[c.name] = n_missing
         columns.append(values)
+    notes = _missing_notes(missing, len(time_s))
     head = [
         title,
         "version=1",
@@ -43,13 +48,29 @@ def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats],
         f"nColumns={len(columns) + 1}",
         "inDegrees=yes",
         "",
-        *(f"Note: {note}" for note in notes),
+        *(f"{_NOTE}{note}" for note in notes),
         "endheader",
         "\t".join(["time", *model.coordinate_names]),
     ]
     table = np.column_stack([time_s, *columns])
     lines = ["\t".join([f"{row[0]:.6f}", *(f"{v:.8f}" for v in row[1:])]) for row in table]
     return "\n".join([*head, *lines, ""])
+
+
+def _missing_notes(missing: Mapping[str, int], n_frames: int) -> list[str]:
+    """What a motion fills. missing : coordinate -> the number of frames in which it is not known."""
+    never = [name for name, n in missing.items() if n == n_frames]
+    notes = [f"not known, the default of the model is written: {', '.join(never)}"] if never else []
+    some = [f"{name} ({counted(n, 'frame')})" for name, n in missing.items() if n < n_frames]
+    return notes + (
+        [f"not known in some frames, the nearest known value is written: {', '.join(some)}"] if some else []
+    )
+
+
+def notes_of_motion(path: Path) -> list[str]:
+    """What the header of a motion says that it fills."""
+    lines = path.read_text(encoding="utf-8").split("endheader\n", 1)[0].splitlines()
+    return [line.removeprefix(_NOTE) for line in lines if line.startswith(_NOTE)]
 
 
 def markers_text(points: Mapping[str, Floats], time_s: Floats, rate_hz: float, name: str) -> str:
@@ -71,13 +92,19 @@ def markers_text(points: Mapping[str, Floats], time_s: Floats, rate_hz: float, n
     return "\n".join([*head, *lines, ""])
 
 
-def setup_text(
-    model_file: str, marker_file: str, motion_file: str, markers: Sequence[str], span: tuple[float, float]
-) -> str:
-    """The set-up of OpenSim's InverseKinematicsTool over these files, every marker with weight 1."""
+def setup_text(model_file: str, marker_file: str, motion_file: str, wanted: IkSetup, span: tuple[float, float]) -> str:
+    """The set-up of OpenSim's InverseKinematicsTool over these files. wanted : its markers and coordinates with their weights."""
     tasks = "".join(
-        f'<IKMarkerTask name="{escape(m)}"><apply>true</apply><weight>1</weight></IKMarkerTask>\n' for m in markers
+        f'<IKMarkerTask name="{escape(m)}"><apply>true</apply><weight>{w:g}</weight></IKMarkerTask>\n'
+        for m, w in wanted.markers.items()
     )
+    for name, task in wanted.coordinates.items():
+        value = "" if task.value is None else f"<value>{task.value!r}</value>"
+        kind = DEFAULT if task.value is None else MANUAL
+        tasks += (
+            f'<IKCoordinateTask name="{escape(name)}"><apply>true</apply><weight>{task.weight:g}</weight>'
+            f"<value_type>{kind}</value_type>{value}</IKCoordinateTask>\n"
+        )
     return (
         '<?xml version="1.0" encoding="UTF-8" ?>\n<OpenSimDocument Version="40600">\n<InverseKinematicsTool name="ik">\n'
         f"<model_file>{escape(model_file)}</model_file>\n<marker_file>{escape(marker_file)}</marker_file>\n"

@@ -186,14 +186,19 @@ def _targets(
     weights: Mapping[str, Floats],
 ) -> Targets:
     """What the model is fitted to: points, and rotations from the source or from a line between two joints."""
-    own = {m.name: m.body for m in person().markers}
-    share = {n: SPINE if own[n] in ("trunk", "head") else 1.0 for n in points}
+    share = shares_of(points)
     return Targets(
         points,
         {n: share[n] * (np.asarray(weights[n])[rows] if n in weights else 1.0) for n in points},
         {n: t for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
         {n: w for n, (t, w) in turns.items() if w == LINE_TURN or _is_source(landmarks, n)},
     )
+
+
+def shares_of(points: Iterable[str]) -> dict[str, float]:
+    """Weight of each landmark among the others, before those of a video."""
+    own = {m.name: m.body for m in person().markers}
+    return {n: SPINE if own[n] in ("trunk", "head") else 1.0 for n in points}
 
 
 def _as_calibration(name: str, value_mm: float) -> Calibration:

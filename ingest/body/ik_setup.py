@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,17 @@ class IkSetup:
     markers: dict[str, float]
     coordinates: dict[str, CoordinateTask]
     constraint_weight: float = np.inf
+
+    def about(self) -> dict[str, Any]:
+        """The weights as the step of a fit records them."""
+        return {"weights": self.markers, "tasks": {n: [t.weight, t.value] for n, t in self.coordinates.items()}}
+
+    @classmethod
+    def of_step(cls, about: Mapping[str, Any]) -> IkSetup:
+        """The weights that a step recorded; 1 for its markers where no set-up gave them."""
+        weights, tasks = about.get("weights", {}), about.get("tasks", {})
+        markers = {n: weights.get(n, 1.0) for n in about["markers"]}
+        return cls(markers, {n: CoordinateTask(*task) for n, task in tasks.items()})
 
     def targets(self, model: Model, points: Mapping[str, Floats]) -> Targets:
         """Targets of the markers (T, 3) in metres that the set-up names, and of its coordinates.

@@ -16,6 +16,8 @@ from neurostore.release import VERSION
 from neurostore.wording import near
 
 from . import exchange
+from .fitting import shares_of
+from .ik_setup import IkSetup
 from .lake_apply import landmarks_of
 from .model import Model
 from .osim import parse_model
@@ -38,9 +40,10 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     row = trial_row(lake, subject, trial, session)
     if not dict(row["table_rows"]).get("body_models"):
         raise UsageError(f"{subject} {trial}: has no body; `neurostore body apply {subject}` fits one")
+    name = f"{subject}_{trial}"
     model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
     if dict(row["table_rows"]).get("body_coordinates"):
-        return _write(model, *_own_motion(lake, row), row["rate_hz"], out, f"{subject}_{trial}")
+        return _write(model, *_own_motion(lake, row), row["rate_hz"], out, name)
     angles = trial_rows(lake, "body_angles", row)
     units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
     coordinates = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
@@ -48,17 +51,19 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     own = landmarks.person == 0
     known = {m.name for m in model.markers}
     points = {n: p[own] for n, p in landmarks.points.items() if n in known}
-    return _write(model, angles["time_s"].to_numpy(), coordinates, points, row["rate_hz"], out, f"{subject}_{trial}")
+    wanted = IkSetup(shares_of(points), {})
+    return _write(model, angles["time_s"].to_numpy(), coordinates, points, wanted, row["rate_hz"], out, name)
 
 
-def _own_motion(lake: Version, row: dict[str, Any]) -> tuple[Floats, dict[str, Floats], dict[str, Floats]]:
-    """Times, coordinates and the markers met, under the model's names, of a trial fitted with the user's own model."""
+def _own_motion(lake: Version, row: dict[str, Any]) -> tuple[Floats, dict[str, Floats], dict[str, Floats], IkSetup]:
+    """Times, coordinates, the markers met, under the model's names, and their weights, of a trial with the user's own model."""
     rows = trial_rows(lake, "body_coordinates", row)
     names, values = rows["coordinate"].to_numpy(zero_copy_only=False), rows["value"].to_numpy()
     coordinates = {str(n): values[names == n] for n in dict.fromkeys(names)}
     about = next(s["parameters"] for s in steps_of(row) if s["name"] == "body_fit")
     points, time_s = _points(lake, row)
-    return time_s, coordinates, {n: points[about["named"].get(n, n)] for n in about["markers"]}
+    met = {n: points[about["named"].get(n, n)] for n in about["markers"]}
+    return time_s, coordinates, met, IkSetup.of_step(about)
 
 
 def write_id_setup(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> Path:
@@ -104,7 +109,10 @@ def fit_model(
     }
     notes.append(f"residual {1000 * float((fitted.rms_m[fitted.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
     used = {n: points[n] for n in fitted.markers}
-    return _write(model, time_s, degrees, used, row["rate_hz"], out, f"{subject}_{trial}"), notes
+    tasks = wanted.coordinates if wanted is not None else {}
+    weights = wanted.markers if wanted is not None else {}
+    met = IkSetup({n: weights.get(n, 1.0) for n in used}, tasks)
+    return _write(model, time_s, degrees, used, met, row["rate_hz"], out, f"{subject}_{trial}"), notes
 
 
 def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str, Any]:
@@ -136,6 +144,7 @@ def _write(
     time_s: Floats,
     coordinates: dict[str, Floats],
     points: dict[str, Floats],
+    wanted: IkSetup,
     rate_hz: float,
     out: Path,
     name: str,
@@ -149,9 +158,7 @@ def _write(
             at["model"]: model.text,
             at["motion"]: exchange.motion_text(model, time_s, coordinates, f"{name} (neurostore {VERSION})"),
             at["markers"]: exchange.markers_text(points, time_s, rate_hz, at["markers"].name),
-            at["setup"]: exchange.setup_text(
-                at["model"].name, at["markers"].name, f"{name}_opensim.mot", list(points), span
-            ),
+            at["setup"]: exchange.setup_text(at["model"].name, at["markers"].name, f"{name}_opensim.mot", wanted, span),
         }
     )
     return list(at.values())

@@ -98,6 +98,8 @@ def own_body(
     )
     result.calibrations = scaled.calibrations
     about = {"own_model": model.name, "model_sha256": model.sha256, "markers": list(fitted.markers), "named": named}
+    if setup is not None:
+        about |= setup.about()
     if scaled.registered:
         about["registered"] = scaled.registered
     result.steps = [Step("body_fit", VERSION, about)]

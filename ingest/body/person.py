@@ -1,4 +1,4 @@
-"""Our own body model: 15 segments, 34 degrees of freedom, an adult of the mean of published tables.
+"""Our own body model: 13 segments, 34 degrees of freedom, an adult of the mean of published tables.
 
 Lengths, masses, centres of mass and radii of gyration: de Leva (1996), J Biomech 29:1223-1230, tables 1 and 4, males
 of 1.741 m and 73.0 kg. Hip centres in the pelvis: Harrington et al. (2007), J Biomech 40:595-602, at an

@@ -107,6 +107,7 @@ def export(
     from neurostore.commands.output import say
     from neurostore.errors import UsageError
     from neurostore.export import export as export_trial
+    from neurostore.ingest.body.exchange import notes_of_motion
     from neurostore.ingest.body.lake_export import FEET, export_body, write_id_setup
     from neurostore.lake import outputs
     from neurostore.lake.version import open as open_lake
@@ -120,6 +121,7 @@ def export(
             paths += [*loads, write_id_setup(opened, subject, trial, out, session)]
         except UsageError as error:
             notes = [f"no forces: {error}"]
+    notes = [f"{paths[1].name}: {note}" for note in notes_of_motion(paths[1])] + notes
     for note in notes:
         say(note)
     say(f"written: {', '.join(str(p) for p in paths)}")

@@ -95,6 +95,8 @@ def test_export_gives_a_model_and_a_motion_that_belong_together(lakes, tmp_path)
     miss = np.linalg.norm(1000 * marker_places(model, values, ["left_knee"])[:, 0] - at, axis=1)
     assert np.median(miss) < 15
     assert {p.suffix for p in paths} == {".osim", ".mot", ".trc", ".xml"}
+    weights = read_ik_setup(paths[3]).markers
+    assert (weights["left_knee"], weights["head"]) == (1.0, 0.1)  # a bending spine must not pull the hips along
     with pytest.raises(UsageError, match="no trial S1 run"):
         export_body(open_lake(lakes[0]), "S1", "run", tmp_path)
 
@@ -123,6 +125,7 @@ def test_an_ik_setup_gives_the_weights_and_few_markers_are_named(lakes, tmp_path
     assert read_ik_setup(setup).markers == {**dict.fromkeys(names, 2.0), "left_knie": 1.0, "t10": 1.0}
     paths, notes = fit_model(lakes[0], "S1", "walk", tmp_path / "b", osim, setup=setup)
     assert "right_knee" not in paths[2].read_text()
+    assert read_ik_setup(paths[3]).markers == dict.fromkeys(names, 2.0)
     assert "markers of the set-up that the model does not have are left out: left_knie" in notes
     assert "markers of the set-up that the trial does not have are left out: t10" in notes
     assert any("4 markers for 34 degrees of freedom" in n for n in notes)

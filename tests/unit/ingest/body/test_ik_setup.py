@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from neurostore.errors import InputError, UsageError
-from neurostore.ingest.body.ik_setup import CoordinateTask, read_ik_setup
+from neurostore.ingest.body.exchange import setup_text
+from neurostore.ingest.body.ik_setup import CoordinateTask, IkSetup, read_ik_setup
 from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.osim import parse_model, read_model
 from neurostore.ingest.body.targets import Targets
@@ -102,3 +104,12 @@ def test_tasks_that_are_not_applied_or_weigh_nothing_are_left_out(tmp_path):
     text = (HERE / "ik.xml").read_text().replace("<apply>true</apply><weight>0.02", "<apply>false</apply><weight>0.02")
     (tmp_path / "ik.xml").write_text(text.replace("<weight>0.015", "<weight>0"))
     assert list(read_ik_setup(tmp_path / "ik.xml").coordinates) == ["reach"]
+
+
+def test_weights_survive_a_step_and_a_set_up(tmp_path):
+    wanted = IkSetup({"knee": 2.0, "hip": 0.5}, {"a": CoordinateTask(10.0), "b": CoordinateTask(0.1, -0.25)})
+    again = IkSetup.of_step({"markers": ["knee", "hip"], **json.loads(json.dumps(wanted.about()))})
+    assert again == wanted
+    (tmp_path / "ik.xml").write_text(setup_text("m.osim", "m.trc", "m.mot", wanted, (0.0, 1.0)))
+    assert read_ik_setup(tmp_path / "ik.xml") == wanted
+    assert IkSetup.of_step({"markers": ["knee"]}) == IkSetup({"knee": 1.0}, {})

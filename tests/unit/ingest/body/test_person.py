@@ -216,8 +216,8 @@ def test_a_motion_says_what_it_fills():
     given["knee_angle_r"] = np.array([np.nan, 10.0, np.nan, 30.0])
     del given["pro_sup_l"]
     text = motion_text(model, time_s, given, "walk")
-    assert "knee_angle_r is not known in 2 frames" in text
-    assert "pro_sup_l is not known: the default of the model is written" in text
+    assert "not known in some frames, the nearest known value is written: knee_angle_r (2 frames)\n" in text
+    assert "not known, the default of the model is written: pro_sup_l\n" in text
     head, rows = text.split("endheader\n")
     names, *lines = rows.strip().split("\n")
     column = names.split("\t").index("knee_angle_r")
