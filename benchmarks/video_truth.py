@@ -92,6 +92,9 @@ def with_body(recording: Recording, landmarks: Landmarks) -> Points:
     names = [m.name for m in body.model.markers]
     places = 1000 * marker_places(body.model, body.values, names)
     places[np.isnan(body.coordinates["pelvis_tx"])] = np.nan  # frames in which no body is stored
+    for side in SIDES:  # a foot that is not believed has no angles
+        is_lost = np.isnan(body.coordinates[f"ankle_angle_{side[0]}"])
+        places[np.ix_(is_lost, [names.index(f"{side}_{n}") for n in ("toe", "heel")])] = np.nan
     return {name: places[:, i] for i, name in enumerate(names)}
 
 

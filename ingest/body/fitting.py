@@ -27,6 +27,7 @@ from .registration import (
     SETTLED,
     SIDES,
     factors_of,
+    implausible,
     knee_frames,
     measure_lengths,
     register_points,
@@ -100,6 +101,7 @@ def fit_body(
     mass_kg: float | None = None,
     lengths: Mapping[str, float] | None = None,
     is_filtered: bool = True,
+    is_video: bool = False,
 ) -> BodyFit:
     """The body of a trial's subject.
 
@@ -108,6 +110,7 @@ def fit_body(
     weights : landmark -> (T,) relative weights, 1 where not given.
     lengths : segment length in mm by name (``left_thigh``), as a static trial measured it; the trial's own otherwise.
     is_filtered : whether the landmarks were low-pass filtered.
+    is_video : whether lengths were seen in a video, so that one of them may be implausible.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def fit_body(
     differ = different(measure_lengths(points, {}, True), given, " mm") if given else None
     lengths = given if differ is None else {}
     measured = measure_lengths(points, lengths, settings.sides_apart)
-    factors, guessed = factors_of(measured)
+    factors, guessed, doubtful = _factors(measured, is_video)
     looked = {n: t[some] for n, (t, _) in turns.items()}
     knees = knee_frames(looked)
     model, start = register_points(scaled(factors, knees), {n: p[some] for n, p in points.items()}, looked)
@@ -140,6 +143,7 @@ def fit_body(
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, 1000 * fitted.rms_m > MISSED_MM, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
+    is_known[:, _at_ends(model, doubtful)] = False
     result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
@@ -151,7 +155,35 @@ def fit_body(
         result.notes.append(
             f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
         )
+    result.notes += doubtful.values()
     return result
+
+
+def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floats], list[str], dict[str, str]]:
+    """Factors of every body, bodies of which nothing was measured, and a note on each limb segment that is not believed.
+
+    A video sees feet and forearms short in some views. A limb segment outside 0.5 to 2 there is taken out of ``measured`` and
+    scaled like the rest of the body, and the joints at its ends have no angles; in other trials, where such a length means
+    a wrong marker, the body is refused.
+    """
+    factors, guessed = factors_of(measured)
+    doubtful = implausible(factors) if is_video else []
+    seen = {n: (measured.pop(n), float(factors[n].mean())) for n in doubtful if n in measured}
+    if seen:
+        factors, _ = factors_of(measured)
+    notes = {
+        n: f"body: the {n} is {length:.0f} mm long in the video, {factor:.2f} of an adult's, which was not believed: it is scaled "
+        f"like the rest of the body ({factors[n].mean():.2f}), and the joints at its ends have no angles"
+        for n, (length, factor) in seen.items()
+    }
+    return factors, guessed, notes
+
+
+def _at_ends(model: Model, segments: Iterable[str]) -> list[int]:
+    """Places of the coordinates of joints that begin or end at one of these segments."""
+    index = {n: i for i, n in enumerate(model.coordinate_names)}
+    of = set(segments)
+    return [index[n] for j in model.joints if of & {j.parent, j.child} for n in j.coordinates]
 
 
 def scale_parameters(settings: BodySettings, static_mm: Mapping[str, float], is_used: bool) -> dict[str, Any]:

@@ -100,6 +100,13 @@ def factors_of(measured: dict[str, float]) -> tuple[dict[str, Floats], list[str]
     return {**factors, **{b: np.full(3, typical) for b in guessed}}, guessed
 
 
+def implausible(factors: Mapping[str, Floats]) -> list[str]:
+    """Limb segments whose factor is outside 0.5 to 2, where most limb segments are within it; else none."""
+    limbs = {n: float(f.mean()) for n, f in factors.items() if n.startswith(SIDES)}
+    outside = [n for n, f in limbs.items() if not LOWEST <= f <= HIGHEST]
+    return outside if 2 * len(outside) < len(limbs) else []
+
+
 @cache
 def _default_places() -> dict[str, Floats]:
     """Markers (3,) of the unscaled model in its default pose, in metres."""

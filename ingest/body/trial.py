@@ -89,6 +89,7 @@ def our_body(
         mass_kg=stated_mass(known),
         lengths=static_lengths(kind, known),
         is_filtered=cutoff_of(landmarks.steps) > 0,
+        is_video=kind == "video",
     )
     if kind == "static":
         mine = landmarks.person == 0

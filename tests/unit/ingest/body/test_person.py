@@ -209,6 +209,29 @@ def test_a_person_of_three_metres_is_refused():
         fit_body(landmarks, RATE_HZ)
 
 
+def test_a_foot_that_a_video_sees_too_short_does_not_cost_the_body():
+    """What a camera in front sees; from markers the same length means that they are something else."""
+    landmarks = _landmarks(_walk(40))
+    truth = fit_body(landmarks, RATE_HZ).coordinates["knee_angle_r"]
+    for side in ("left", "right"):
+        ankle = landmarks.points[f"{side}_ankle"]
+        for name in ("toe", "heel"):
+            landmarks.points[f"{side}_{name}"] = ankle + 0.4 * (landmarks.points[f"{side}_{name}"] - ankle)
+    with pytest.raises(InputError, match="left_foot would be scaled by 0.4"):
+        fit_body(landmarks, RATE_HZ)
+    body = fit_body(landmarks, RATE_HZ, is_video=True)
+    assert "body_foot_length" not in {c.parameter for c in body.calibrations}
+    notes = [n for n in body.notes if "0.40 of an adult's, which was not believed" in n]
+    assert len(notes) == 2
+    assert "scaled like the rest of the body (1.00)" in notes[0]
+    np.testing.assert_allclose(body.coordinates["knee_angle_r"], truth, atol=2.0)
+    assert np.isnan(body.coordinates["ankle_angle_r"]).all()
+    assert np.isnan(body.rotations["right_foot"]).all()
+    landmarks.points = {n: 2.2 * p for n, p in landmarks.points.items()}
+    with pytest.raises(InputError, match="would be scaled by"):
+        fit_body(landmarks, RATE_HZ, is_video=True)  # nobody is that tall, whatever the feet
+
+
 def test_a_motion_says_what_it_fills():
     model = person()
     time_s = np.arange(4) / 100
