@@ -87,7 +87,7 @@ def subject(landmarks: Landmarks) -> Points:
 
 def with_body(recording: Recording, landmarks: Landmarks) -> Points:
     """Landmarks as the fitted body of an ingest has them."""
-    weights = weights_of(recording.poses[0], landmarks)
+    weights = weights_of(recording.poses[0], landmarks, recording.quality)
     body = our_body(recording.kind, recording.rate_hz, landmarks, weights, recording.calibrations)
     names = [m.name for m in body.model.markers]
     places = 1000 * marker_places(body.model, body.values, names)
@@ -102,11 +102,13 @@ def ways_of(recording: Recording) -> dict[str, Points]:
     """The points of the subject from each method; without the body if it cannot be fitted."""
     raw = compute_landmarks(recording, cutoff_hz=0.0)
     smooth = compute_landmarks(recording, cutoff_hz=6.0)
-    refined = compute_landmarks(refined_recording(recording)[0], cutoff_hz=6.0)
+    shown = refined_recording(recording)[0]
+    refined = compute_landmarks(shown, cutoff_hz=6.0)
     found = {"as estimated": subject(raw), "Butterworth": subject(smooth)}
-    for name, landmarks in (("body", smooth), ("refined", refined), ("refined and body", refined)):
+    found["refined"] = subject(refined)
+    for name, of, landmarks in (("body", recording, smooth), ("refined and body", shown, refined)):
         try:
-            found[name] = with_body(recording, landmarks) if "body" in name else subject(landmarks)
+            found[name] = with_body(of, landmarks)
         except InputError as error:
             print(f"{name}: {error}")
     return found

@@ -150,9 +150,11 @@ def without_body(row: dict[str, Any], stored: Mapping[str, Any]) -> tuple[dict[s
 def _weights(lake: Version, row: dict[str, Any], stored: Mapping[str, Any], landmarks: Landmarks) -> dict[str, Floats]:
     """Weights of a video's landmarks; none for other trials, whose poses are not read for it."""
     table = stored[f"poses/{row['skeleton']}"]
-    if all(n not in table.column_names or table[n].null_count == len(table) for n in ("confidence", "sd_mm")):
+    quality = dict(row["quality"] or [])
+    is_sure = all(n not in table.column_names or table[n].null_count == len(table) for n in ("confidence", "sd_mm"))
+    if is_sure and row["kind"] != "video":
         return {}
-    return weights_of(poses_of(lake, row, stored), landmarks)
+    return weights_of(poses_of(lake, row, stored), landmarks, quality)
 
 
 def _calibrations(rows: list[dict[str, Any]]) -> Any:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 #: unit of a coordinate by the kind of its motion; one that is neither an angle nor a length has none
 UNITS = {ROTATIONAL: "deg", TRANSLATIONAL: "m", COUPLED: None}
-#: spread over augmentations, mm, at which a landmark of a video has half the weight
+#: standard deviation, mm, at which a landmark of a video has half the weight
 _HALF_MM = 20.0
+#: ends the name of the standard deviation of a landmark's refined depth in ``trials.quality``
+_OF_DEPTH = "_depth_sd_mm"
 
 
 def body_of(
@@ -53,7 +55,7 @@ def body_of(
             if recording.kind == "static":
                 body.calibrations = _for_the_session(body.calibrations)
         else:
-            weights = weights_of(recording.poses[0], landmarks)
+            weights = weights_of(recording.poses[0], landmarks, recording.quality)
             known = [*recording.calibrations, *calibrations]
             body = our_body(recording.kind, recording.rate_hz, landmarks, weights, known)
     except InputError as error:
@@ -131,9 +133,14 @@ def stated_mass(calibrations: Iterable[Calibration]) -> float | None:
     return next((c.value for c in calibrations if c.parameter == "body_mass" and 2 <= c.value <= 400), None)
 
 
-def weights_of(poses: Poses, landmarks: Landmarks) -> dict[str, Floats]:
-    """Landmark -> (n,) weights of a video: its confidence times 1 / (1 + (spread / 20 mm)²)."""
-    if poses.confidence is None and poses.sd_mm is None:
+def weights_of(poses: Poses, landmarks: Landmarks, quality: Mapping[str, float] | None = None) -> dict[str, Floats]:
+    """Landmark -> (n,) weights of a video: its confidence times 1 / (1 + (s / 20 mm)²) for each of its standard deviations s.
+
+    These are the spread over augmentations, frame by frame, and that of the refined depth, one a trial and landmark in
+    ``quality``; a landmark that the refinement does not state has the median of the others.
+    """
+    of_depth = {n: s for n in landmarks.points if (s := (quality or {}).get(f"{n}{_OF_DEPTH}"))}
+    if poses.confidence is None and poses.sd_mm is None and not of_depth:
         return {}
     weight = np.ones(poses.positions.shape[:2])
     if poses.confidence is not None:
@@ -141,7 +148,12 @@ def weights_of(poses: Poses, landmarks: Landmarks) -> dict[str, Floats]:
     if poses.sd_mm is not None:
         weight /= 1 + (np.nan_to_num(poses.sd_mm, nan=0.0) / _HALF_MM) ** 2
     sources = landmark_sources(poses.skeleton, frozenset(poses.skeleton.joints))
-    return {name: weight[:, joints].min(axis=1) for name, joints in sources.items() if name in landmarks.points}
+    found = {name: weight[:, joints].min(axis=1) for name, joints in sources.items() if name in landmarks.points}
+    if of_depth:
+        typical, one = float(np.median(list(of_depth.values()))), np.ones(len(weight))
+        for name in landmarks.points:
+            found[name] = found.get(name, one) / (1 + (of_depth.get(name, typical) / _HALF_MM) ** 2)
+    return found
 
 
 def body_tables(body: BodyFit) -> dict[str, pa.Table | Frames]:

@@ -10,9 +10,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from neurostore.ingest.body.lake_apply import _Sessions, apply_to_lake
+from neurostore.ingest.body.trial import weights_of
+from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.pipeline import ingest
 from neurostore.ingest.pipeline.settings import Settings
+from neurostore.ingest.recording import Poses
 from neurostore.lake.version import open as open_lake
+from neurostore.skeleton import Skeleton
 from neurostore.walker.gait import normal
 from neurostore.walker.walk import walk
 from tests.builders import poses_files, trc_files
@@ -73,6 +77,21 @@ def test_steps_notes_and_quality_are_those_of_an_ingest(lakes):
         assert here[trial]["notes"] == row["notes"]
     scale = next(s["parameters"] for s in json.loads(here["a_walk"]["steps"]) if s["name"] == "body_scale")
     assert scale["lengths"] == "static"
+
+
+def test_what_a_refinement_is_not_sure_of_weighs_less():
+    names = ("left_knee", "left_wrist", "left_ankle")
+    frame = np.arange(2, dtype=np.int32)
+    positions = np.zeros((2, 3, 3), np.float32)
+    poses = Poses(Skeleton("three", names), np.zeros(2, np.int32), frame, frame / 30.0, positions)
+    landmarks = Landmarks(poses.person, frame, poses.time_s, points={n: positions[:, k] for k, n in enumerate(names)})
+    assert weights_of(poses, landmarks) == {}
+    weights = weights_of(poses, landmarks, {"left_knee_depth_sd_mm": 20.0, "left_wrist_depth_sd_mm": 60.0})
+    assert {n: w.tolist() for n, w in weights.items()} == {
+        "left_knee": [0.5, 0.5],
+        "left_wrist": pytest.approx([0.1, 0.1]),
+        "left_ankle": pytest.approx([0.2, 0.2]),  # not stated: the median of 40 mm
+    }
 
 
 def test_a_body_with_other_static_lengths_is_not_done(lakes):

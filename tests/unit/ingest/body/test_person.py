@@ -217,7 +217,7 @@ def test_a_foot_that_a_video_sees_too_short_does_not_cost_the_body():
         ankle = landmarks.points[f"{side}_ankle"]
         for name in ("toe", "heel"):
             landmarks.points[f"{side}_{name}"] = ankle + 0.4 * (landmarks.points[f"{side}_{name}"] - ankle)
-    with pytest.raises(InputError, match="left_foot would be scaled by 0.4"):
+    with pytest.raises(InputError, match=r"left_foot would be scaled by 0\.4"):
         fit_body(landmarks, RATE_HZ)
     body = fit_body(landmarks, RATE_HZ, is_video=True)
     assert "body_foot_length" not in {c.parameter for c in body.calibrations}
