@@ -126,7 +126,7 @@ def fit_body(
     differ = different(measure_lengths(points, {}, True), given, " mm") if given else None
     lengths = given if differ is None else {}
     measured = measure_lengths(points, lengths, settings.sides_apart)
-    factors, guessed, doubtful = _factors(measured, is_video)
+    factors, doubtful, notes = _factors(measured, is_video)
     looked = {n: t[some] for n, (t, _) in turns.items()}
     knees = knee_frames(looked)
     model, start = register_points(scaled(factors, knees), {n: p[some] for n, p in points.items()}, looked)
@@ -150,17 +150,12 @@ def fit_body(
         Step("body_scale", VERSION, scale_parameters(settings, given, is_used=bool(lengths))),
         Step("body_fit", VERSION, {**smoothing, "model_sha256": model.sha256}),
     ]  # fmt: skip
-    result.notes += [] if differ is None else [f"body: {note(differ)}"]
-    if guessed:
-        result.notes.append(
-            f"body: no length could be measured for {', '.join(guessed)}; scaled like the rest of the body"
-        )
-    result.notes += doubtful.values()
+    result.notes += notes if differ is None else [f"body: {note(differ)}", *notes]
     return result
 
 
-def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floats], list[str], dict[str, str]]:
-    """Factors of every body, bodies of which nothing was measured, and a note on each limb segment that is not believed.
+def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floats], list[str], list[str]]:
+    """Factors of every body, limb segments that are not believed, and notes on both them and what was not measured.
 
     A video sees feet and forearms short in some views. A limb segment outside 0.5 to 2 there is taken out of ``measured`` and
     scaled like the rest of the body, and the joints at its ends have no angles; in other trials, where such a length means
@@ -171,12 +166,14 @@ def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floa
     seen = {n: (measured.pop(n), float(factors[n].mean())) for n in doubtful if n in measured}
     if seen:
         factors, _ = factors_of(measured)
-    notes = {
-        n: f"body: the {n} is {length:.0f} mm long in the video, {factor:.2f} of an adult's, which was not believed: it is scaled "
-        f"like the rest of the body ({factors[n].mean():.2f}), and the joints at its ends have no angles"
+    rest = "scaled like the rest of the body"
+    notes = [f"body: no length could be measured for {', '.join(guessed)}; {rest}"] if guessed else []
+    notes += [
+        f"body: the {n} is {length:.0f} mm long in the video, {factor:.2f} of an adult's, which was not believed: it is "
+        f"{rest} ({factors[n].mean():.2f}), and the joints at its ends have no angles"
         for n, (length, factor) in seen.items()
-    }
-    return factors, guessed, notes
+    ]
+    return factors, list(seen), notes
 
 
 def _at_ends(model: Model, segments: Iterable[str]) -> list[int]:
