@@ -6,10 +6,8 @@ Also which markers form a cluster on a segment, by their names.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from neurostore.arrays import Floats, Ints
 from neurostore.errors import SkeletonError
 from neurostore.ingest.recording import Poses
+from neurostore.schemas import common_names
 from neurostore.skeleton import Skeleton
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
@@ -122,7 +121,7 @@ def _resolve(
         sources = _from_common_names(
             joints_left,
             _declared_and_there(declared, column, usable),
-            any(s in declared for s in _table()["skin_signs"]),
+            any(s in declared for s in common_names.table()["skin_signs"]),
         )
     for landmark, joints in declared.items():
         if landmark in ("only_these", "bell_pelvis", "sacrum_marker_first"):
@@ -154,7 +153,7 @@ def _declared_and_there(declared: dict[str, Any], column: dict[str, str], usable
 
 def is_skin_set(sources: dict[str, tuple[int, ...]]) -> bool:
     """Whether these landmarks come from markers on the skin."""
-    return any(sign in sources for sign in _table()["skin_signs"])
+    return any(sign in sources for sign in common_names.table()["skin_signs"])
 
 
 @lru_cache(maxsize=64)
@@ -207,10 +206,11 @@ def _from_common_names(
 
     declared : landmarks whose joints the skeleton names. is_marker_set : known to be on the skin, whatever these names say.
     """
-    table = _table()
+    table = common_names.table()
     names: dict[tuple[str, str], int] = {}
     for (name, suffix_side), i in joints.items():
-        names[(name, "")] = i
+        if not suffix_side:  # "hip left" is not the hip of the middle
+            names[(name, "")] = i
         for side, rest in _sides(name, suffix_side):
             names.setdefault((rest, side), i)
     sources = _look_up(names, table["skin"], table["skin_sided"])
@@ -250,7 +250,8 @@ def _look_up(
 
 def _plain(name: str) -> tuple[str, str]:
     """Lower-case letters and digits of a name, prefixes and suffixes off, and the side a separated last letter gives."""
-    table = _table()
+    table = common_names.table()
+    name = common_names.without_accents(name)
     name = re.sub(r"^p(?=[A-Z])", "", name.rsplit(":", 1)[-1].strip()).lower()  # pRightASI is a name of Xsens
     name = re.sub(r"(?<=kne|ank|elb)[._\- ]m$", "model", name)  # LKNE_m is a model's point, LKNEM a medial marker
     suffix_side = ""
@@ -282,12 +283,6 @@ def _sides(plain: str, suffix_side: str) -> list[tuple[str, str]]:
         if plain.endswith(word):
             return [(word, plain[: -len(word)])]
     return [("left" if plain[0] == "l" else "right", plain[1:])] if plain[:1] in ("l", "r") else []
-
-
-@cache
-def _table() -> dict[str, Any]:
-    file = resources.files("neurostore.schemas") / "common_names.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def labels_of(skeleton: Skeleton, present: frozenset[str]) -> list[tuple[str, str, str | None]]:

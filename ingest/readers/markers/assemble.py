@@ -18,8 +18,10 @@ from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest import limits
+from neurostore.ingest.readers.markers.side_words import in_letters
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
+from neurostore.schemas.common_names import without_accents
 from neurostore.skeleton import Skeleton
 from neurostore.wording import listed
 
@@ -41,7 +43,7 @@ _PIXELS = re.compile(r"(?:^|[_\-. ])(?:px|pixels?)(?:$|[_\-. ])", re.IGNORECASE)
 @lru_cache(maxsize=8192)  # the files of a laboratory have the same labels
 def squeezed(label: str) -> str:
     """Upper case, letters and digits only: ``L.ASIS``, ``l_asis`` and ``LASIS`` are one spelling."""
-    return re.sub(r"[^A-Z0-9]", "", label.upper())
+    return re.sub(r"[^A-Z0-9]", "", without_accents(label).upper())
 
 
 def is_unlabelled(label: str) -> bool:
@@ -65,13 +67,18 @@ def named_or_numbered(labels: Sequence[str]) -> tuple[list[bool], str]:
 
 
 def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[str]:
-    """The labels with those that [markers] of cohort.toml names replaced by what they are (case does not matter)."""
+    """The labels with those that [markers] of cohort.toml names replaced by what they are (case does not matter).
+
+    Sides that are named otherwise than L and R become these letters.
+    """
     content = {label.strip().lower(): meaning.strip() for label, meaning in options.markers.items()}
     names = [content.get(label.lower(), label) for label in labels]
     changed = [f"{a} as {b}" for a, b in zip(labels, names, strict=True) if a != b]
     if changed:
         notes.append(f"markers renamed by [markers] of cohort.toml: {', '.join(changed)}")
-    return names
+    sided, note = in_letters(tuple(names))
+    notes += [note] if note else []
+    return list(sided)
 
 
 def one_person(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[tuple[int, str]]:

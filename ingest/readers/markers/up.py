@@ -10,11 +10,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from neurostore.arrays import Floats, middle, percentiles
+from neurostore.schemas.common_names import words
 
 # fmt: off
 _FEET = frozenset((
@@ -68,19 +69,35 @@ class Up:
     is_upright: bool = False
 
 
+@cache
+def _feet() -> frozenset[str]:
+    return _FEET | words("heel", "toe", "metatarsal_1", "metatarsal_5", "ankle_lateral", "ankle_medial")
+
+
+@cache
+def _above() -> frozenset[str]:
+    sided = ("asis", "psis", "trochanter", "acromion", "head_front", "head_back")
+    return _ABOVE | words(*sided, "sacrum", "c7", "t10", "clavicle", "sternum", "head_marker")
+
+
+@cache
+def _knees() -> frozenset[str]:
+    return _KNEES | words("knee_lateral", "knee_medial")
+
+
 def is_foot(name: str) -> bool:
     """Whether a squeezed name (upper case, letters and digits) is that of a marker at the foot or ankle."""
-    return not _FEET.isdisjoint(_variants(name))
+    return not _feet().isdisjoint(_variants(name))
 
 
 def is_above(name: str) -> bool:
     """Whether a squeezed name is that of a marker at the pelvis, trunk or head."""
-    return not _ABOVE.isdisjoint(_variants(name))
+    return not _above().isdisjoint(_variants(name))
 
 
 def is_of_body(name: str) -> bool:
     """Whether a squeezed name is that of a marker at a foot, a knee, the pelvis, the trunk or the head."""
-    return is_foot(name) or is_above(name) or any(v in _KNEES for v in _variants(name))
+    return is_foot(name) or is_above(name) or not _knees().isdisjoint(_variants(name))
 
 
 def n_of_body(names: Sequence[str]) -> int:
@@ -141,7 +158,7 @@ def _without_prefix(names: Sequence[str]) -> Sequence[str]:
 
 def _pairs(names: Sequence[str], low: list[int], high: list[int]) -> Iterator[tuple[list[int], list[int], str]]:
     """(lower markers, upper markers, their description), the surest first: feet and trunk, feet and knees, parts of the trunk."""
-    knees = _having(names, _KNEES)
+    knees = _having(names, _knees())
     trunk, pelvis, head = _having(names, _TRUNK), _having(names, _PELVIS), _having(names, _HEAD)
     shoulders = [i for i in high if i not in {*trunk, *pelvis, *head}]
     if low and high:

@@ -155,6 +155,10 @@ MARKER_SETS = {
     "one letter": {"knee_lateral": "{s}KNEL", "knee_medial": "{s}KNEM", "ankle_lateral": "{s}ANKL", "ankle_medial": "{s}ANKM", "asis": "{s}ASI"},
     "Japanese": {"knee_lateral": "{s}KNL", "knee_medial": "{s}KNM", "ankle_lateral": "{s}ANL", "ankle_medial": "{s}ANM", "toe": "{s}MP2", "asis": "{s}ASI"},
     "M for marker": {"knee_lateral": "{s}KNEM", "ankle_lateral": "{s}ANKM", "asis": "{s}ASI"},
+    "CODA": {"asis": "{s} ASIS", "knee_lateral": "{s} Knee", "heel": "{s} Heel", "metatarsal_1": "{s} 1st Met", "metatarsal_5": "{s} 5th Met"},
+    "both orders": {"knee_lateral": "{side} lat knee", "ankle_lateral": "{side} lat mal", "ankle_medial": "{side} mal inner", "asis": "{side} ASIS"},
+    "short ankle": {"asis": "{s}_asis", "knee_lateral": "{s}_kne_out", "ankle_lateral": "{s}_ank_lat", "ankle_medial": "{s}_ank_med"},
+    "accents": {"asis": "{s}_EIAS", "knee_lateral": "{s}_Rodilla_ext", "ankle_lateral": "{s}_Knöchel_außen", "heel": "{s}_Talón"},
     "SIMI": {"hip": "hip joint {side}", "knee": "knee joint {side}", "ankle": "ankle joint {side}", "toe": "foot tip {side}"},
     "one ending": {"asis": "{s}ASI_M", "psis": "{s}PSI_M", "knee_lateral": "{s}KNE_M", "ankle_lateral": "{s}ANK_M"},
 }  # fmt: skip
@@ -172,6 +176,7 @@ def test_markers_of_each_set_are_found(maker):
     assert {k: [skeleton.source_names[i] for i in found.get(k, ())] for k in labels} == {
         k: [label] for k, label in labels.items()
     }
+    assert "pelvis_bone" not in found  # "hip joint left" is no hip of the middle
     if maker == "M for marker":
         assert not any("medial" in landmark for landmark in found)
 
