@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-
 from neurostore.wording import printable
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def lines_of(frame: pl.DataFrame | pa.Table, width: int | None = None) -> Iterat
     """
     columns = list(map(_texts, frame.iter_columns() if hasattr(frame, "iter_columns") else frame.columns))
     names = [_on_one_line(name) for name in getattr(frame, "column_names", frame.columns)]
-    widths = [max([cell_len(n), *map(cell_len, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
+    widths = [max([_cells(n), *map(_cells, texts)]) for n, (texts, _) in zip(names, columns, strict=True)]
     if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
         yield from _blocks(names, [texts for texts, _ in columns])
         return
@@ -49,12 +47,21 @@ def _line(cells: Sequence[str], widths: Sequence[int], is_right: Sequence[bool])
 
 
 def _padded(text: str, width: int, is_right: bool = False) -> str:
-    spaces = " " * (width - cell_len(text))
+    spaces = " " * (width - _cells(text))
     return spaces + text if is_right else text + spaces
 
 
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    from rich.cells import cell_len  # its tables take longer to load than most queries to print
+
+    return cell_len(text)
+
+
 def _blocks(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[str]:
-    width = max(map(cell_len, names))
+    width = max(map(_cells, names))
     for index, cells in enumerate(zip(*columns, strict=True)):
         yield f"── row {index + 1} ──"
         for name, text in zip(names, cells, strict=True):

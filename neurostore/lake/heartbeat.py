@@ -55,8 +55,11 @@ def _read(path: str) -> dict[str, Any] | None:
         return {}
 
 
-def running_since(root: str) -> float:
-    """When the oldest running ingest began (seconds since the epoch); infinity if none runs. Removes marks of dead processes."""
+def running_since(root: str, doing: str | None = None) -> float:
+    """When the oldest that runs began (seconds since the epoch); infinity if none runs. Removes marks of dead processes.
+
+    doing : count only those that do this, and those whose mark is damaged; None counts all.
+    """
     since = float("inf")
     for file in contents.own_files(root, _RUNNING):
         path = storage.join(root, _RUNNING, file.path)
@@ -66,6 +69,6 @@ def running_since(root: str) -> float:
             dead = True
         if dead:
             storage.delete([path])
-        elif beat is not None:
+        elif beat is not None and (doing is None or beat.get("doing", doing) == doing):
             since = min(since, beat.get("started_s", file.modified_s))
     return since

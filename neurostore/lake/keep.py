@@ -6,7 +6,7 @@ opens the index, then the tables, then sees the same index, finds every row that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from neurostore import schema, storage
-from neurostore.lake import delta, tombstones, writing
+from neurostore.lake import delta, heartbeat, tombstones, writing
 from neurostore.lake.columns import sum_by_key
 from neurostore.lake.results import INDEX, Session, table_name
 from neurostore.lake.stage import Staged, StagedFile, discard, record_files, write_file
@@ -22,6 +22,7 @@ from neurostore.release import VERSION
 from neurostore.sql import kept
 
 _KEY = ("subject", "session")
+_SMALL_BYTES = 16 * 2**20  # files that are larger are not merged: a query of one person opens few of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,61 @@ def _add(root: str, name: str, columns: pa.Schema, files: Sequence[StagedFile]) 
         actions: list[Any] = [delta.add_action(f.file, f.stats) for f in files]
         delta.commit(root, name, lambda newest: delta.Change(actions, delta.Schema.from_arrow(delta.schema_of(newest))))
         record_files(root, files)
+
+
+def merge_small(root: str) -> None:
+    """Merge small files of each table of results, which a query of one person would open one by one, and drop dead rows in them.
+
+    Their commit names the new file in place of the old ones, which stay until `vacuum`. Files are taken together while the
+    next is not much larger than those before it, so that a small refresh does not rewrite what many stored. A compaction
+    that runs at the moment merges what it found, so nothing is done then.
+    """
+    with writing.writing(root, "merging results"), storage.named_errors(root, "merging results"):
+        if heartbeat.running_since(root, "compact") < float("inf"):
+            return
+        index = delta.open_table(root, INDEX)
+        live = delta.read(root, INDEX, index, ["computation"])["computation"]
+        for name in map(table_name, kept.VIEWS):
+            table = delta.open_table(root, name)
+            groups = list(_small_files(delta.files_of(table)))
+            if groups:
+                _merge(root, name, table, groups, live)
+
+
+def _small_files(files: Iterable[delta.DataFile]) -> Iterator[list[delta.DataFile]]:
+    """Files to merge with each other, largest last."""
+    group: list[delta.DataFile] = []
+    for file in sorted((f for f in files if f.size < _SMALL_BYTES), key=lambda f: (f.size, f.path)):
+        before = sum(f.size for f in group)
+        if group and (file.size > 2 * before or before + file.size > 2 * _SMALL_BYTES):
+            if len(group) > 1:
+                yield group
+            group = []
+        group.append(file)
+    if len(group) > 1:
+        yield group
+
+
+def _merge(root: str, name: str, table: delta.DeltaTable, groups: list[list[delta.DataFile]], live: Any) -> None:
+    import pyarrow.compute as pc
+
+    columns = delta.schema_of(table)
+    new: list[StagedFile] = []
+    try:
+        for group in groups:
+            rows = delta.read_files(root, name, columns, group)
+            rows = rows.filter(pc.is_in(rows["computation"], value_set=live.combine_chunks()))
+            if rows.num_rows:
+                new.append(write_file(root, name, None, rows.sort_by([(key, "ascending") for key in _KEY])))
+        is_same = sum(f.file.n_rows for f in new) == sum(f.n_rows for group in groups for f in group)
+        actions: list[Any] = [delta.add_action(f.file, f.stats, data_change=not is_same) for f in new]
+        actions += [delta.remove_action(f, data_change=not is_same) for group in groups for f in group]
+        delta.commit(root, name, lambda newest: delta.Change(actions, delta.Schema.from_arrow(columns)), at=table)
+    except BaseException:
+        named = {f.path for f in delta.files_of(delta.open_table(root, name))}
+        discard(root, [Staged(files=tuple(f for f in new if f.file.path not in named))])
+        raise
+    record_files(root, new)
 
 
 def keep_rows(root: str, stays: Callable[[Mapping[str, Any]], bool]) -> list[dict[str, Any]]:

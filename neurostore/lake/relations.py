@@ -167,7 +167,7 @@ class Relations:
     def _missing(self, name: str) -> dict[results.Session, int]:
         """The frames of each session that has no stored rows of a view."""
         if self._frames is None:
-            self.results()
+            self._create_table("trials")
             rows = self.connection.execute(
                 "SELECT subject, session, coalesce(sum(n_frames), 0)::BIGINT FROM trials GROUP BY ALL"
             )
@@ -178,11 +178,14 @@ class Relations:
     def results(self) -> results.Results:
         """The stored results that count for this version."""
         if self._results is None:
-            for name in ("trials", "subjects", "reviews"):
-                self._create_table(name)
-            self.lake.check(["trials", "subjects", "reviews"])
-            self._results = results.read(self.lake.path, kept.inputs(self.connection))
+            self.lake.check(kept.INPUTS)
+            self._results = results.read(self.lake, self._inputs)
         return self._results
+
+    def _inputs(self, question: str) -> dict[tuple[str, str], tuple[str, int]]:
+        for name in kept.INPUTS:
+            self._create_table(name)
+        return kept.inputs(self.connection, question)
 
     def result_paths(self) -> list[str]:
         """The files of the stored results that have been opened."""
@@ -246,6 +249,7 @@ class Relations:
         if stored and self.results().stale:
             from neurostore.lake import on_demand
 
+            self._create_table("trials")
             on_demand.prepare(self.connection, self.results().stale)
             for name in stored:
                 if name not in self._on_demand:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from neurostore import storage
 from neurostore.errors import LakeError
 from neurostore.lake import checked, delta
 from neurostore.lake import tables as lake_sql
+from neurostore.lake.columns import sum_by_key
 from neurostore.sql import kept
 from neurostore.sql.views import literal, quote
 from neurostore.wording import counted
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from neurostore.lake.queryable import Shown
+    from neurostore.lake.stored import Stored
+
 Session = tuple[str, str]
 INDEX = "computations"
+_SESSION = ("subject", "session")
 FEW_TRIALS = 50  # up to this many stale trials are computed, in every view, beside stored results
 _log = logging.getLogger("neurostore.results")
 
@@ -79,23 +84,63 @@ def table_name(view: str) -> str:
     return f"results/{view.lstrip('_')}"
 
 
-def read(root: str, inputs: Mapping[Session, tuple[str, int]]) -> Results:
+def inputs_sql(lake: Shown) -> str:
+    """The SQL that tells what the results of each session of a version depend on."""
+    return kept.inputs_sql({name: lake.table_state(name).schema.names for name in kept.INPUTS})
+
+
+def read(lake: Shown, ask: Callable[[str], Mapping[Session, tuple[str, int]]]) -> Results:
     """The results that count for the sessions of a version.
 
-    inputs : as :func:`neurostore.sql.kept.inputs` says of the version.
+    ask : the answer to `inputs_sql` for this version, as of :func:`neurostore.sql.kept.inputs`. It reads every trial, so
+    it is not called where the same files were found to hold the results of every session before.
     """
-    stale = {session: n for session, (_, n) in inputs.items()}
-    if not delta.exists(root, INDEX):
-        return Results(stale=stale)
-    version, rows = _index(root, "subject", "session", "computation", "definitions", "inputs", "table_rows")
+    question = inputs_sql(lake)
+    if not delta.exists(lake.path, INDEX):
+        return Results(stale={session: n for session, (_, n) in ask(question).items()})
+    index = _open_index(lake.path)
+    mark = _mark_of_all_fresh(lake, index, question)
+    if checked.is_remembered(lake.path, mark):
+        rows = delta.read_files(
+            lake.path, INDEX, index.schema, index.files, ["subject", "session", "computation", "table_rows"]
+        )
+        fresh = zip(*(rows[name].to_pylist() for name in (*_SESSION, "computation")), strict=True)
+        n_rows = sum_by_key(rows["table_rows"], "sum")
+        return Results({(subject, session): c for subject, session, c in fresh}, {}, n_rows, index.version)
+    found, n_indexed = _compared(lake.path, index, ask(question))
+    if n_indexed == len(found.fresh) and not found.stale:
+        checked.remember(lake.path, mark)
+    return found
+
+
+def _open_index(root: str) -> Stored:
+    checked.check_log(root, INDEX)
+    index = delta.stored(delta.open_table(root, INDEX))
+    checked.check(root, [f"{INDEX}/{f.path}" for f in index.files])
+    return index
+
+
+def _mark_of_all_fresh(lake: Shown, index: Stored, question: str) -> str | None:
+    """A mark of everything by which it is decided which results count; for the whole of a version, not for a selection."""
+    if lake.chosen is not None:
+        return None
+    states = map(lake.table_state, kept.INPUTS)
+    files = [f"{state.name}/{file.path}" for state in states for file in state.files]
+    files += [f"{INDEX}/{file.path}" for file in index.files]
+    return checked.mark_of(lake.path, files, f"all fresh\0{question}\0{kept.definitions()}")
+
+
+def _compared(root: str, index: Stored, inputs: Mapping[Session, tuple[str, int]]) -> tuple[Results, int]:
+    """The results that count, and how many computations the index names."""
+    columns = [*_SESSION, "computation", "definitions", "inputs", "table_rows"]
+    rows = delta.read_files(root, INDEX, index.schema, index.files, columns).to_pylist()
     fresh = [row for row in rows if is_fresh(row, inputs)]
     computations = {(row["subject"], row["session"]): row["computation"] for row in fresh}
     n_rows: Counter[str] = Counter()
     for row in fresh:
         n_rows.update(dict(row["table_rows"] or ()))
-    return Results(
-        computations, {session: n for session, n in stale.items() if session not in computations}, n_rows, version
-    )
+    stale = {session: n for session, (_, n) in inputs.items() if session not in computations}
+    return Results(computations, stale, n_rows, index.version), len(rows)
 
 
 def open_views(root: str, results: Results, views: Iterable[str]) -> dict[str, StoredView]:
@@ -116,20 +161,12 @@ def open_views(root: str, results: Results, views: Iterable[str]) -> dict[str, S
         files = tuple(delta.files_of(table))
         state = lake_sql.TableState(root, name, table.version(), delta.schema_of(table), files, False)
         opened[view] = StoredView(state, sum(f.n_rows for f in files) != results.n_rows.get(name, 0))
-    if opened and delta.open_table(root, INDEX).version() != results.index:
-        named = {row["computation"] for row in _index(root, "computation")[1]}
-        if not named.issuperset(results.fresh.values()):
+    if opened and not delta.is_newest(root, INDEX, results.index):
+        index = _open_index(root)
+        named = delta.read_files(root, INDEX, index.schema, index.files, ["computation"])["computation"].to_pylist()
+        if not set(named).issuperset(results.fresh.values()):
             raise ResultsChangedError(f"{root}: results were stored while they were read; repeat the question")
     return opened
-
-
-def _index(root: str, *columns: str) -> tuple[int, list[dict[str, Any]]]:
-    """The version of the index, and its rows."""
-    checked.check_log(root, INDEX)
-    index = delta.open_table(root, INDEX)
-    checked.check(root, [f"{INDEX}/{f.path}" for f in delta.files_of(index)])
-    rows: list[dict[str, Any]] = delta.read(root, INDEX, index, columns).to_pylist()
-    return index.version(), rows
 
 
 def is_fresh(row: Mapping[str, Any], inputs: Mapping[Session, tuple[str, int]]) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_LAYOUTS = 16  # with more layouts than this, one scan by name is planned faster than a union
 # The other tables ask this table which of their rows are live. They cannot ask the view trials: if one of its metadata
 # columns is named like the argument of a table macro, such as motion, DuckDB calls the name ambiguous inside that macro.
-LIVE = "_live_trials AS SELECT ingest_id FROM trials"
+LIVE = "TABLE IF NOT EXISTS _live_trials AS SELECT ingest_id FROM trials"
 GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 
 
@@ -100,12 +100,12 @@ def create(connection: duckdb.DuckDBPyConnection, state: TableState, *, is_selec
     if is_selection and _is_keyed(state):
         state = replace(state, is_dirty=True)
     select = select_of(connection, state)
+    if state.is_dirty:
+        connection.execute(f"CREATE {LIVE}")
     name = "_every_trial" if is_selection and state.name == "trials" else state.sql_name
     connection.execute(f"CREATE VIEW {quote(name)} AS\n{select}")
     if name == "_every_trial":
         connection.execute("CREATE VIEW trials AS FROM _every_trial SEMI JOIN _live_trials USING (ingest_id)")
-    elif name == "trials":
-        connection.execute(f"CREATE TABLE {LIVE}")
 
 
 def select_of(connection: duckdb.DuckDBPyConnection, state: TableState) -> str:

@@ -232,10 +232,11 @@ class Version(StoredVersion):
 
     def inputs(self) -> dict[tuple[str, str], tuple[str, int]]:
         """What the kept views read of each session: see :func:`neurostore.sql.kept.inputs`."""
+        from neurostore.lake import results
         from neurostore.sql import kept
 
         with self.naming_vanished(), self.connect("SELECT 1 FROM trials, subjects, reviews") as connection:
-            return kept.inputs(connection)
+            return kept.inputs(connection, results.inputs_sql(self))
 
     def results(self) -> Results:
         """The stored results that count for this version."""

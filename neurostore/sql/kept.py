@@ -42,6 +42,7 @@ SHARED: dict[str, tuple[str, ...]] = {
     "_cycle_curves": ("_all_cycles",),
     "_kinetic_curves": ("_foot_motion", "_all_cycles"),
 }
+INPUTS = ("trials", "subjects", "reviews")  # tables whose rows of a session its results depend on
 _CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
 _COMMENT = re.compile(r"--[^\n]*")
 _CHOICE = re.compile(r"getvariable\('(\w+)'\)")
@@ -219,15 +220,23 @@ def _stored(name: str) -> str:
     return f"_stored_{name}" if SHARED[name] else name
 
 
-def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[str, int]]:
+def inputs(connection: duckdb.DuckDBPyConnection, question: str) -> dict[tuple[str, str], tuple[str, int]]:
     """(subject, session) -> (MD5 of what the kept views read of it, number of trials), of the trials on the connection.
+
+    question : as `inputs_sql` writes it.
+    """
+    rows = connection.execute(question).fetchall()
+    return {(subject, session): (digest, n) for subject, session, n, digest in rows}
+
+
+def inputs_sql(columns: Mapping[str, Iterable[str]]) -> str:
+    """The SQL of what the kept views read of each session. columns : of each table of INPUTS.
 
     The frames are those of the trials' ingests, which never change. Of the rows of trials and subjects, those columns
     are included whose names occur in the SQL.
     """
-    trials, subjects, reviews = (_columns_read(connection, t) for t in ("trials", "subjects", "reviews"))
-    rows = connection.execute(
-        f"""
+    trials, subjects, reviews = (_columns_read(table, columns[table]) for table in INPUTS)
+    return f"""
         WITH of_subject AS (SELECT subject, {_json(subjects)} AS content FROM subjects),
         of_trial AS (SELECT subject, session, ingest_id, {_json({*trials, "ingest_id"})} AS content FROM trials),
         of_session AS (
@@ -241,8 +250,6 @@ def inputs(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple
         SELECT s.subject, s.session, s.n, md5(concat_ws(chr(11), s.content, coalesce(p.content, ''), coalesce(r.content, '')))
         FROM of_session AS s LEFT JOIN of_subject AS p USING (subject) LEFT JOIN reviewed AS r USING (subject, session)
         """
-    ).fetchall()
-    return {(subject, session): (digest, n) for subject, session, n, digest in rows}
 
 
 _NEVER_READ = {
@@ -256,8 +263,7 @@ _NEVER_READ = {
 }
 
 
-def _columns_read(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    columns = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
+def _columns_read(table: str, columns: Iterable[str]) -> set[str]:
     is_whole = table == "reviews" or table in _read_whole()
     return {c for c in columns if c.lower() not in _NEVER_READ and (is_whole or c.lower() in words())}
 

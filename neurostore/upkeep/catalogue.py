@@ -94,7 +94,7 @@ def _write_catalogue(lake: Version, file: Path, *, delta_scan: bool) -> None:
             select = lake_sql.delta_relation(state) if is_delta else lake_sql.relation(state)
             connection.execute(f"CREATE VIEW {lake_sql.quote(state.sql_name)} AS\n{select}")
             if name == "trials":
-                connection.execute(f"CREATE TABLE {lake_sql.LIVE}")
+                connection.execute(f"CREATE {lake_sql.LIVE}")
         _create_views(connection, lake, {} if delta_scan else stored_for_catalogue(lake), is_newest_always=delta_scan)
         for call in _OF_PYTHON:
             connection.execute(f"CREATE MACRO {call} AS error('{call.split('(')[0]} {_NOT_HERE}')")

@@ -90,6 +90,8 @@ def refresh(
             stale = _stale(lake)
             if not stale:
                 break
+        if n_sessions:
+            keep.merge_small(root)
     return Refreshed(n_sessions, n_trials, n_kept, len(stale))
 
 

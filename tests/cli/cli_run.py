@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from neurostore.cli import main
+from neurostore.cli import run as run_command
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def run(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None 
             patch.object(sys, "stdin", io.StringIO(stdin)),
         ):
             try:
-                main()
+                run_command()
                 code = 0
             except SystemExit as ended:
                 code = int(ended.code or 0)

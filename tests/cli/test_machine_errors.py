@@ -31,7 +31,7 @@ def test_it_is_reported_and_the_exit_status_is_3(error, said, monkeypatch, capsy
     monkeypatch.setattr(cli, "command_line", lambda asked: fails)
     monkeypatch.delenv("NEUROSTORE_DEBUG", raising=False)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        cli.run()
     assert ended.value.code == 3
     assert said in capsys.readouterr().err
 

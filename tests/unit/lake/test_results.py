@@ -12,7 +12,7 @@ from neurostore import reviews
 from neurostore.api import open as open_lake
 from neurostore.commands.sql import run as run_sql
 from neurostore.errors import UsageError, VanishedVersionError
-from neurostore.lake import delta, on_demand, results
+from neurostore.lake import delta, heartbeat, keep, on_demand, results
 from neurostore.lake.commit import commit, renew_trials, stage
 from neurostore.sql import kept, views
 from neurostore.upkeep.catalogue import catalogue_file, stored_for_catalogue
@@ -252,7 +252,8 @@ def test_a_selection_of_whole_sessions_reads_results_and_of_parts_computes(made)
         assert chosen.sql("SELECT count(*) FROM gait_cycles").item() == n.item()
 
 
-def test_compact_and_vacuum_keep_what_counts_and_drop_the_rest(lake):
+def test_compact_and_vacuum_keep_what_counts_and_drop_the_rest(lake, monkeypatch):
+    monkeypatch.setattr(keep, "merge_small", lambda root: None)  # a refresh that was killed before its end
     for change in (change_replaced, change_added):
         change(lake)
         refresh(lake)
@@ -272,11 +273,43 @@ def test_a_view_that_is_first_asked_when_its_results_were_replaced_is_that_of_th
     reader = open_lake(lake)
     reader.sql("SELECT count(*) FROM gait_cycles")
     change_replaced(lake)
-    refresh(lake)
+    with heartbeat.running(lake, "compact"):  # it merges what it found, so nothing else may
+        refresh(lake)
     with pytest.raises(results.ResultsChangedError):
         reader._relations.stored(["subject_summary"])
     assert rows_of(reader, "subject_summary") == rows_of(without_results(lake, reader.version), "subject_summary")
     assert reader.results().stale
+    unmerged = open_lake(lake).stored_results()["subject_summary"]
+    assert len(unmerged.state.files) == 2
+    keep.merge_small(lake)
+    merged = same(lake).stored_results()["subject_summary"]  # without the dead rows of the file before
+    assert len(merged.state.files) == 1
+    assert not merged.is_dirty
+    assert verify(lake).is_clean
+
+
+def test_files_of_results_are_merged_with_those_of_about_their_size():
+    def merged(*sizes):
+        files = [delta.DataFile(str(n), None, 1, size, 0) for n, size in enumerate(sizes)]
+        return [[file.size for file in group] for group in keep._small_files(files)]
+
+    million = 2**20
+    assert merged(12, 10, 11) == [[10, 11, 12]]
+    assert merged(1000, 10) == merged(5) == merged() == []  # one person more does not rewrite the others
+    assert merged(1000, 10, 10, 900, 50) == [[10, 10], [900, 1000]]
+    assert merged(17 * million, 18 * million) == []
+    assert merged(*[10 * million] * 4) == [[10 * million] * 3]
+
+
+def test_what_results_depend_on_is_computed_once_for_the_same_files(made, monkeypatch):
+    known = open_lake(made[0]).results()
+    asked = []
+    monkeypatch.setattr(kept, "inputs", lambda *given, _=kept.inputs: (asked.append(1), _(*given))[1])
+    assert open_lake(made[0]).results() == known
+    assert known.fresh
+    assert not asked
+    assert open_lake(made[0]).select(subject="S1").results().stale == {}
+    assert asked
 
 
 def test_only_the_tables_of_what_is_asked_are_opened(made, monkeypatch):
