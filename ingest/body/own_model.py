@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from .targets import Targets
 
 LEAST_MARKERS = 3
 #: an unscaled adult model misses the markers of a child by about 60 mm
-_FAR_MM = 100.0
+FAR_MM = 100.0
 
 
 def fit_own(
@@ -48,14 +48,20 @@ def markers_in_common(model: Model, points_mm: Mapping[str, Floats], setup: IkSe
         for m in model.markers
         if m.name in points_mm and (setup is None or m.name in setup.markers)
     }
-    if len(common) < LEAST_MARKERS:
-        raise InputError(
-            f"body {model.name}",
-            f"{len(common)} of its markers are in the trial{'' if setup is None else ' and in the set-up'}; expected at "
-            f"least {LEAST_MARKERS} of the same name. The model has {_listed([m.name for m in model.markers])}; the trial "
-            f"has {_listed(points_mm)}",
-        )
+    check_enough(model, len(common), points_mm, setup)
     return common
+
+
+def check_enough(model: Model, n_common: int, labels: Iterable[str], setup: IkSetup | None = None) -> None:
+    """Raise InputError if fewer than three markers are in common. labels : what the points of the trial are called."""
+    if n_common >= LEAST_MARKERS:
+        return
+    raise InputError(
+        f"body {model.name}",
+        f"{n_common} of its markers are in the trial{'' if setup is None else ' and in the set-up'}; expected at "
+        f"least {LEAST_MARKERS} of the same name. The model has {_listed([m.name for m in model.markers])}; the trial "
+        f"has {_listed(labels)}",
+    )
 
 
 def _left_out(model: Model, points_mm: Mapping[str, Floats], setup: IkSetup | None) -> list[str]:
@@ -83,7 +89,7 @@ def _notes(model: Model, fitted: Fit, setup: IkSetup | None) -> list[str]:
             "are left out"
         )
     off_mm = 1000 * float(np.sqrt(np.nanmean(fitted.rms_m**2))) if np.isfinite(fitted.rms_m).any() else 0.0
-    if off_mm > _FAR_MM:
+    if off_mm > FAR_MM:
         notes.append(
             f"the model misses its markers by {off_mm:.0f} mm (RMS), so its angles are not this person's: is it scaled to the "
             "person, in metres, and do its markers mean the same places?"
@@ -97,7 +103,7 @@ def _notes(model: Model, fitted: Fit, setup: IkSetup | None) -> list[str]:
     return notes
 
 
-def _listed(names: Mapping[str, Floats] | list[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 

@@ -16,22 +16,23 @@ from neurostore.errors import InputError
 from neurostore.ingest.geometry.rotations import from_matrix
 from neurostore.ingest.landmarks import Landmarks, filters
 from neurostore.ingest.recording import Calibration, Poses, Recording, Step
-from neurostore.wording import listed, near
+from neurostore.wording import counted, listed, near
 
 from .documents import files_of_sets
 from .fitting import BodyFit, cutoff_of, missed_by, quality_of
 from .forward import forward
 from .ik_setup import IkSetup
+from .inverse import Fit
 from .marker_placer import Placer, calibrations_of, given_places, register
 from .model import TRANSLATIONAL, Model
-from .own_model import fit_own, read_own
+from .own_model import FAR_MM, check_enough, fit_own, read_own
 from .scale_setup import ScaleSetup, factors_by_body, measure, read_scale_setup
 from .scaling import scale_model
 from .static_choice import is_of_body, merits
 from .static_person import different, note, registered_lengths, steady
 from .time_range import frames_within
 
-VERSION = 5
+VERSION = 6
 #: calibrations of a static trial: the factor of each measurement
 MEASURED = "body_scale_"
 #: our segment -> the corresponding body of gait models, without side
@@ -81,17 +82,17 @@ def own_body(
         scaled.calibrations += merits(_in_time(points, time_s, scale), is_named)
     model = scaled.model
     fitted, notes = fit_own(model, points, time_s, setup)
-    notes += scaled.notes
+    known, far_notes = _believed(fitted)
+    notes += [*scaled.notes, *far_notes]
     coordinates = {
-        c.name: np.degrees(fitted.values[:, i]) if c.is_rotational else fitted.values[:, i]
-        for i, c in enumerate(model.coordinates)
+        c.name: np.degrees(known[:, i]) if c.is_rotational else known[:, i] for i, c in enumerate(model.coordinates)
     }
     result = BodyFit(
         model,
         landmarks.frame[rows],
         time_s,
         coordinates,
-        _segments(model, fitted.filled, np.isfinite(fitted.values)),
+        _segments(model, fitted.filled, np.isfinite(known)),
         *missed_by(1000 * fitted.distances_m, list(fitted.markers)),
         fitted.filled,
         is_own_model=True,
@@ -106,6 +107,16 @@ def own_body(
     result.quality = quality_of(result.residual_rms_mm)
     result.notes = [f"body {model.name}: {note}" for note in notes]
     return result
+
+
+def _believed(fitted: Fit) -> tuple[Floats, list[str]]:
+    """Values (T, Q), NaN in frames whose markers the model misses by far, and a note on them."""
+    is_far = 1000 * fitted.rms_m > FAR_MM
+    if not is_far.any():
+        return fitted.values, []
+    frames = counted(int(is_far.sum()), "frame")
+    why = f"{frames} without angles, because the model misses its markers there by over {FAR_MM:.0f} mm (RMS)"
+    return np.where(is_far[:, None], np.nan, fitted.values), [why]
 
 
 @dataclass
@@ -284,7 +295,10 @@ def _points(recording: Recording, landmarks: Landmarks, model: Model, named: dic
     if problems:
         raise InputError(f"body {model.name}", *problems)
     names = {m.name: named.get(m.name, m.name) for m in model.markers}
-    return {n: by_label[label] for n, label in names.items() if label in by_label}
+    met = {n: by_label[label] for n, label in names.items() if label in by_label}
+    skeleton = recording.poses[0].skeleton
+    check_enough(model, len(met), dict.fromkeys([*(skeleton.source_names or skeleton.joints), *landmarks.points]))
+    return met
 
 
 def _segments(model: Model, values: Floats, is_known: Bools) -> dict[str, Floats]:

@@ -171,3 +171,19 @@ def test_lengths_of_another_person_are_not_used_for_our_model():
         assert any("another person" in n for n in body.notes) == is_other
         length = next(c.value for c in body.calibrations if c.parameter == "body_thigh_length")
         assert length == pytest.approx(thigh if is_other else share * thigh, abs=0.1)
+
+
+def test_frames_that_the_users_model_misses_have_no_angles(mine):
+    """Markers of a giant in half of the frames: the distances are kept, the angles are not."""
+    own, model = mine
+    recording, landmarks = _trial(model, "mocap")
+    recording.poses[0].positions[20:] *= 1.8
+    body, notes = body_of(recording, landmarks, (), {"model": own["model"]})
+    assert any(
+        "20 frames without angles, because the model misses its markers there by over 100 mm" in n for n in notes
+    )
+    known = np.isfinite(body.coordinates["knee_angle_r"])
+    np.testing.assert_array_equal(known, np.arange(40) < 20)
+    assert np.isfinite(body.rotations["right_thigh"][:20]).all()
+    assert np.isnan(body.rotations["right_thigh"][20:]).all()
+    assert (body.residual_rms_mm[20:] > 100).all()
