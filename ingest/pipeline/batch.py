@@ -106,7 +106,8 @@ def compute(batch: Batch, began: Callable[[int], None], ended: Callable[[int], N
 def _with_file(source: TrialSource, error: InputError) -> InputError:
     """The error with the name of a file of the trial added, because computations do not know the origin of their arrays."""
     files = (*map(str, source.paths), *source.options.companions)
-    return error if error.path.startswith(files) else InputError(source.paths[0], str(error))
+    is_named = error.path.startswith(files) or Path(error.path) in source.paths[0].parents
+    return error if is_named and error.path else InputError(source.paths[0], str(error))
 
 
 def _fault(error: Exception) -> str:
