@@ -7,7 +7,8 @@
 -- Only stance phases that are valid, entirely on platforms, and begin and end within the samples. A foot off counts
 -- if the force stays below 20 N after it. A stance whose force nowhere bends by _sharp_force_per_s2() of its maximum
 -- was low-pass filtered at about 10 Hz or less: it passes 20 N up to 30 ms before the contact, and gives no event.
-WITH stances AS (
+-- Two loads of one foot less than _least_swing_s() apart are one stance: noise of a platform that a foot leaves slowly.
+WITH loads AS (
     SELECT
         subject,
         session,
@@ -20,6 +21,36 @@ WITH stances AS (
     FROM query_table(reaction)
     WHERE is_on_plate AND reason IS NULL
     GROUP BY subject, session, trial, side, plate_run
+),
+
+parted AS (
+    SELECT
+        *,
+        last_value(CASE WHEN is_first THEN plate_run END IGNORE NULLS) OVER (
+            PARTITION BY subject, session, trial, side
+            ORDER BY first_s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS stance
+    FROM (
+        SELECT
+            *,
+            coalesce(first_s - lag(last_s) OVER foot_ >= _least_swing_s(), true) AS is_first
+        FROM loads
+        WINDOW foot_ AS (PARTITION BY subject, session, trial, side ORDER BY first_s)
+    ) AS in_order
+),
+
+stances AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        side,
+        stance AS plate_run,
+        min(first_s) AS first_s,
+        max(last_s) AS last_s,
+        list_distinct(flatten(list(plates))) AS plates
+    FROM parted
+    GROUP BY subject, session, trial, side, stance
 ),
 
 ends AS (

@@ -22,22 +22,27 @@ def _stance() -> np.ndarray:
     return np.clip(np.minimum(rise, fall), 0, 720)
 
 
-def _events(up_n: np.ndarray) -> dict[str, float]:
+def _events(up_n: np.ndarray, second_from_s: float = np.inf) -> dict[str, float]:
+    """second_from_s : when the platform counts as loaded anew, 20 ms after it counted as left."""
     key = view_builder.KEY
     forces = [
         {**key, "plate": 1, "sample": i, "time_s": float(t), "force": {"x": 0.0, "y": float(up), "z": 0.0}}
         for i, (t, up) in enumerate(zip(TIME_S, up_n, strict=True))
     ]
     frames = np.arange(STRIKE_S, OFF_S, 0.01)
+    frames = frames[(frames < second_from_s - 0.02) | (frames >= second_from_s)]
+    runs = (frames >= second_from_s).astype(int).tolist()
     reaction = pa.table(
         {**{k: [v] * len(frames) for k, v in key.items()}, "side": ["left"] * len(frames), "time_s": frames,
-         "plate_run": [0] * len(frames), "plates": [[1]] * len(frames), "is_on_plate": [True] * len(frames),
+         "plate_run": runs, "plates": [[1]] * len(frames), "is_on_plate": [True] * len(frames),
          "reason": pa.nulls(len(frames), pa.string())}
     )  # fmt: skip
     with view_builder.connect(
         only=["_force_events"], forces=view_builder.table("forces", forces), reaction=reaction
     ) as connection:
-        return dict(connection.execute("SELECT event, time_s FROM _force_events('reaction')").fetchall())
+        found = connection.execute("SELECT event, time_s FROM _force_events('reaction')").fetchall()
+    assert len(found) == len(dict(found))
+    return dict(found)
 
 
 def test_a_clean_signal_gives_the_first_and_the_last_sample_of_20_newtons():
@@ -45,6 +50,14 @@ def test_a_clean_signal_gives_the_first_and_the_last_sample_of_20_newtons():
     found = _events(up)
     touched = TIME_S[up >= 20]
     assert found == {"foot_strike": touched[0], "foot_off": touched[-1]}
+
+
+def test_a_load_that_flickers_as_the_foot_leaves_is_no_step():
+    up = _stance()
+    up[(TIME_S > OFF_S - 0.05) & (TIME_S < OFF_S - 0.03)] = 5
+    up[(TIME_S >= OFF_S - 0.03) & (TIME_S < OFF_S)] = 60
+    touched = TIME_S[up >= 20]
+    assert _events(up, second_from_s=OFF_S - 0.03) == {"foot_strike": touched[0], "foot_off": touched[-1]}
 
 
 @pytest.mark.parametrize(("cutoff_hz", "n_events"), [(6.0, 0), (8.0, 0), (50.0, 2)])
