@@ -18,15 +18,26 @@ from .model import Model
 _NOTE = "Note: "
 
 
-def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats], title: str) -> str:
+def motion_text(
+    model: Model,
+    time_s: Floats,
+    coordinates: Mapping[str, Floats],
+    title: str,
+    of_fit: Mapping[str, Floats] | None = None,
+) -> str:
     """A ``.mot`` of coordinates (T,) in degrees and metres. All of the model's are written: OpenSim needs them.
 
-    NaN is replaced by the value of the nearest frame that has one, or by the model's default if none has; the header
-    lists these coordinates and the number of their frames.
+    NaN is replaced by the value ``of_fit``, which the targets hardly determine but which goes with the others; without one by
+    that of the nearest frame that has one, or by the model's default if none has. The header lists these coordinates and
+    the number of their frames.
     """
-    columns, missing = [], {}
+    columns, missing, unsure = [], {}, {}
     for c in model.coordinates:
         values = np.asarray(coordinates.get(c.name, np.full(len(time_s), np.nan)), dtype=float)
+        if of_fit is not None:
+            n_before = int(np.isnan(values).sum())
+            values = np.where(np.isnan(values), of_fit[c.name], values)
+            unsure[c.name] = n_before - int(np.isnan(values).sum())
         known = np.flatnonzero(np.isfinite(values))
         n_missing = len(values) - len(known)
         if not len(known):
@@ -40,7 +51,9 @@ def motion_text(model: Model, time_s: Floats, coordinates: Mapping[str, Floats],
         if n_missing:
             missing[c.name] = n_missing
         columns.append(values)
-    notes = _missing_notes(missing, len(time_s))
+    hardly = [f"{name} ({counted(n, 'frame')})" for name, n in unsure.items() if n]
+    notes = [f"hardly determined, the value of the fit is written: {', '.join(hardly)}"] if hardly else []
+    notes += _missing_notes(missing, len(time_s))
     head = [
         title,
         "version=1",

@@ -21,7 +21,7 @@ from .ik_setup import IkSetup
 from .lake_apply import landmarks_of
 from .model import Model
 from .osim import parse_model
-from .own_model import fit_own, read_own
+from .own_model import FAR_MM, fit_own, read_own
 from .own_trial import points_by_label
 
 FEET = ("right_foot", "left_foot")  # coordinates of Neurostore's own model
@@ -43,7 +43,7 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     name = f"{subject}_{trial}"
     model = parse_model(trial_rows(lake, "body_models", row)["osim"][0].as_py(), f"body of {subject} {trial}")
     if dict(row["table_rows"]).get("body_coordinates"):
-        return _write(model, *_own_motion(lake, row), row["rate_hz"], out, name)
+        return _write_own(lake, row, model, out, name)
     angles = trial_rows(lake, "body_angles", row)
     units = {c.name: "deg" if c.is_rotational else "m" for c in model.coordinates}
     coordinates = {n: angles[f"{n}_{u}"].to_numpy() for n, u in units.items() if f"{n}_{u}" in angles.column_names}
@@ -55,15 +55,26 @@ def export_body(lake: Version, subject: str, trial: str, out: Path, session: str
     return _write(model, angles["time_s"].to_numpy(), coordinates, points, wanted, row["rate_hz"], out, name)
 
 
-def _own_motion(lake: Version, row: dict[str, Any]) -> tuple[Floats, dict[str, Floats], dict[str, Floats], IkSetup]:
-    """Times, coordinates, the markers met, under the model's names, and their weights, of a trial with the user's own model."""
+def _write_own(lake: Version, row: dict[str, Any], model: Model, out: Path, name: str) -> list[Path]:
+    """The files of a trial with the user's own model, which is fitted again for what its markers hardly determine."""
     rows = trial_rows(lake, "body_coordinates", row)
     names, values = rows["coordinate"].to_numpy(zero_copy_only=False), rows["value"].to_numpy()
     coordinates = {str(n): values[names == n] for n in dict.fromkeys(names)}
     about = next(s["parameters"] for s in steps_of(row) if s["name"] == "body_fit")
     points, time_s = _points(lake, row)
     met = {n: points[about["named"].get(n, n)] for n in about["markers"]}
-    return time_s, coordinates, met, IkSetup.of_step(about)
+    wanted = IkSetup.of_step(about)
+    fitted, _ = fit_own(model, met, time_s, wanted)
+    is_believed = (fitted.steps > 0) & ~(1000 * fitted.rms_m > FAR_MM)
+    of_fit = _in_degrees(model, np.where(is_believed[:, None], fitted.filled, np.nan))
+    return _write(model, time_s, coordinates, met, wanted, row["rate_hz"], out, name, of_fit)
+
+
+def _in_degrees(model: Model, values: Floats) -> dict[str, Floats]:
+    """Coordinate -> (T,) degrees or metres of values (T, Q) in radians or metres."""
+    return {
+        c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)
+    }
 
 
 def write_id_setup(lake: Version, subject: str, trial: str, out: Path, session: str = "") -> Path:
@@ -103,16 +114,14 @@ def fit_model(
     points, time_s = _points(lake, row)
     fitted, notes = fit_own(model, points, time_s, wanted)
     # a motion has the values of the fit, like the motion of OpenSim's tool
-    values = np.where((fitted.steps > 0)[:, None], fitted.filled, np.nan)
-    degrees = {
-        c.name: values[:, i] * (np.degrees(1.0) if c.is_rotational else 1.0) for i, c in enumerate(model.coordinates)
-    }
+    of_fit = _in_degrees(model, np.where((fitted.steps > 0)[:, None], fitted.filled, np.nan))
     notes.append(f"residual {1000 * float((fitted.rms_m[fitted.steps > 0] ** 2).mean() ** 0.5):.1f} mm RMS")
     used = {n: points[n] for n in fitted.markers}
     tasks = wanted.coordinates if wanted is not None else {}
     weights = wanted.markers if wanted is not None else {}
     met = IkSetup({n: weights.get(n, 1.0) for n in used}, tasks)
-    return _write(model, time_s, degrees, used, met, row["rate_hz"], out, f"{subject}_{trial}"), notes
+    known, name = _in_degrees(model, fitted.values), f"{subject}_{trial}"
+    return _write(model, time_s, known, used, met, row["rate_hz"], out, name, of_fit), notes
 
 
 def trial_row(lake: Version, subject: str, trial: str, session: str) -> dict[str, Any]:
@@ -148,6 +157,7 @@ def _write(
     rate_hz: float,
     out: Path,
     name: str,
+    of_fit: dict[str, Floats] | None = None,
 ) -> list[Path]:
     at = {kind: out / f"{name}{end}" for kind, end in (
         ("model", ".osim"), ("motion", ".mot"), ("markers", ".trc"), ("setup", "_ik_setup.xml"),
@@ -156,7 +166,7 @@ def _write(
     exchange.write_all(
         {
             at["model"]: model.text,
-            at["motion"]: exchange.motion_text(model, time_s, coordinates, f"{name} (neurostore {VERSION})"),
+            at["motion"]: exchange.motion_text(model, time_s, coordinates, f"{name} (neurostore {VERSION})", of_fit),
             at["markers"]: exchange.markers_text(points, time_s, rate_hz, at["markers"].name),
             at["setup"]: exchange.setup_text(at["model"].name, at["markers"].name, f"{name}_opensim.mot", wanted, span),
         }

@@ -11,6 +11,7 @@ import pytest
 import neurostore
 from neurostore import open as open_lake
 from neurostore.errors import CohortError, InputError
+from neurostore.ingest.body.exchange import notes_of_motion
 from neurostore.ingest.body.forward import marker_places
 from neurostore.ingest.body.ik_setup import read_ik_setup
 from neurostore.ingest.body.lake_apply import apply_to_lake
@@ -292,10 +293,14 @@ def test_a_body_fitted_later_is_that_of_an_ingest(tmp_path):
     lake = open_lake(tmp_path / "lake")
     rows = lake.scan("body_coordinates").collect()
     assert len(apply_to_lake(tmp_path / "lake").skipped) == 1  # a body of the user's own model is left alone
-    assert "\tLK\t" in export_body(lake, "S1", "walk", tmp_path / "out")[2].read_text()
+    exported = export_body(lake, "S1", "walk", tmp_path / "out")
+    assert "\tLK\t" in exported[2].read_text()
     paths, _ = fit_model(tmp_path / "lake", "S1", "walk", tmp_path / "fit", tmp_path / "same.osim")
     header, *lines = paths[1].read_text().split("endheader\n")[1].splitlines()
     values = np.array([line.split() for line in lines], dtype=float)
+    again = np.array([line.split() for line in exported[1].read_text().splitlines()[-len(lines) :]], dtype=float)
+    np.testing.assert_allclose(again, values, atol=1e-5)  # what is NULL in the lake goes with the rest of the pose
+    assert all("elbow_flex_l (" in notes_of_motion(path)[0] for path in (exported[1], paths[1]))
     for k, name in enumerate(header.split()[1:], start=1):
         stored = rows.filter(pl.col("coordinate") == name).sort("frame")["value"].to_numpy()
         known = np.isfinite(stored)
