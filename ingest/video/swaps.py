@@ -1,6 +1,7 @@
 """Left and right exchanged for some frames: found from continuity, repaired or counted.
 
-Each pair of limbs (legs, arms: joints connected by bones) is followed on its own. Over all frames, dynamic programming
+Each pair of limbs (legs, arms: joints connected by bones) is followed on its own, and so is the trunk (hips and
+shoulders), which an estimator exchanges with the limbs if it takes the back for the front. Over all frames, dynamic programming
 (Viterbi 1967, doi:10.1109/TIT.1967.1054010) finds the sequence of states {as estimated, exchanged} in which the joints
 jump least from a straight course. A change of state has a cost, so limbs are exchanged only where it clearly helps.
 """
@@ -15,7 +16,7 @@ import numpy as np
 from neurostore.arrays import Bools, Floats, Ints, runs_of
 from neurostore.skeleton import Skeleton
 
-VERSION = 2
+VERSION = 3
 _CHANGE_MM = 60.0  # a change of state must save at least this much jump (mean over the pairs)
 # and this much per exchanged second, because both readings are smooth after the legs have passed each other
 _EXCHANGED_MM_S = 150.0
@@ -90,7 +91,7 @@ def find(positions: Floats, person: Ints, time_s: Floats, skeleton: Skeleton) ->
     for who in np.unique(person):
         rows = np.flatnonzero(person == who)
         body, clock = positions[rows[0] : rows[-1] + 1], time_s[rows]
-        for left, right in limb_pairs(skeleton):
+        for left, right in [*limb_pairs(skeleton), *trunk_pairs(skeleton)]:
             states = _states(body, clock, left, right)
             n_known = max(1, int(np.isfinite(body[:, [*left, *right]]).all(axis=2).any(axis=1).sum()))
             is_too_much = states.sum() > _MAX_REPAIRED_SHARE * n_known
@@ -131,7 +132,7 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
     A pair joined across the body by a bone (hips, shoulders) is where limbs begin: it belongs to none.
     """
     index = {joint: i for i, joint in enumerate(skeleton.joints)}
-    pair_of = {joint: p for p, pair in enumerate(skeleton.pairs) for joint in pair}
+    pair_of = _pair_of(skeleton)
     side = {joint: s for pair in skeleton.pairs for s, joint in enumerate(pair)}
     parent = list(range(len(skeleton.pairs)))
 
@@ -140,7 +141,7 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
             p = parent[p]
         return p
 
-    girdles = {pair_of[a] for a, b in skeleton.bones if pair_of.get(a, -1) == pair_of.get(b, -2)}
+    girdles = _girdles(skeleton)
     for a, b in skeleton.bones:
         if pair_of.get(a) in girdles or pair_of.get(b) in girdles:
             continue
@@ -154,6 +155,31 @@ def limb_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
         for limb in limbs.values()
         if len(limb) > 1
     ]
+
+
+def trunk_pairs(skeleton: Skeleton) -> list[tuple[list[int], list[int]]]:
+    """(left joints, right joints) of hips and shoulders where a bone joins each across the body; else nothing.
+
+    A pair across the body is part of the trunk if a bone joins it to another one (the mouth's is not).
+    """
+    pair_of, girdles = _pair_of(skeleton), _girdles(skeleton)
+    joined = {frozenset((pair_of.get(a, -1), pair_of.get(b, -1))) for a, b in skeleton.bones}
+    trunk = sorted(p for p in girdles if any(frozenset((p, other)) in joined for other in girdles - {p}))
+    if not trunk:
+        return []
+    index = {joint: i for i, joint in enumerate(skeleton.joints)}
+    left, right = zip(*(skeleton.pairs[p] for p in trunk), strict=True)
+    return [([index[joint] for joint in left], [index[joint] for joint in right])]
+
+
+def _pair_of(skeleton: Skeleton) -> dict[str, int]:
+    return {joint: p for p, pair in enumerate(skeleton.pairs) for joint in pair}
+
+
+def _girdles(skeleton: Skeleton) -> set[int]:
+    """The pairs whose left and right are joined by a bone."""
+    pair_of = _pair_of(skeleton)
+    return {pair_of[a] for a, b in skeleton.bones if pair_of.get(a, -1) == pair_of.get(b, -2)}
 
 
 def _states(positions: Floats, time_s: Floats, left: list[int], right: list[int]) -> Bools:

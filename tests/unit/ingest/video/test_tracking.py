@@ -199,6 +199,37 @@ def test_swapped_legs_are_exchanged_back(first: int, last: int) -> None:
     assert found.quality(False)["swap_frames_marked"] == last - first + 1
 
 
+def test_a_trunk_read_from_behind_is_exchanged_back_with_its_limbs() -> None:
+    """MediaPipe took the back for the front: hips and shoulders stayed exchanged when legs and arms were put back."""
+    skeleton = skeletons.load("blazepose_33")
+    t = np.arange(90) / RATE
+    positions = np.zeros((90, len(skeleton.joints), 3), np.float32)
+    for i, joint in enumerate(skeleton.joints):
+        side = 1.0 if "left" in joint else -1.0 if "right" in joint else 0.0
+        wide = 180.0 if "shoulder" in joint else 100.0 if "hip" in joint else 25.0 if "mouth" in joint else 150.0
+        positions[:, i, 0] = 300 * t + side * 200 * np.sin(2 * np.pi * t) * (wide == 150.0)
+        positions[:, i, 1:] = -40.0 * i, wide * side
+    true, rows = positions.copy(), np.arange(30, 45)[:, None]
+    pairs = [[skeleton.index(a), skeleton.index(b)] for a, b in skeleton.pairs if "eye" not in a and "ear" not in a]
+    left, right = (list(joints) for joints in zip(*pairs, strict=True))
+    positions[rows, left], positions[rows, right] = true[rows, right], true[rows, left]
+    found = swaps.find(positions, np.zeros(90, int), t, skeleton)
+    assert not found.doubtful
+    swaps.repair(found, positions)
+    body = [skeleton.index(f"{s}_{j}") for s in ("left", "right") for j in ("hip", "shoulder", "knee", "elbow")]
+    assert np.allclose(positions[:, body], true[:, body])
+
+
+@pytest.mark.parametrize("name", ["coco_17", "blazepose_33", "body_25", "coco_133"])
+def test_hips_and_shoulders_are_in_one_group_each(name: str) -> None:
+    """In some skeletons they begin the limbs; in others a bone across the body makes them the trunk."""
+    skeleton = skeletons.load(name)
+    groups = [*swaps.limb_pairs(skeleton), *swaps.trunk_pairs(skeleton)]
+    joints = [skeleton.joints[joint] for left, right in groups for joint in (*left, *right)]
+    assert len(joints) == len(set(joints))
+    assert {"left_hip", "right_hip", "left_shoulder", "right_shoulder"} <= set(joints)
+
+
 def exchange_legs(positions: np.ndarray, skeleton: skeletons.Skeleton, rows: np.ndarray) -> None:
     left, right = ([skeleton.index(s + j) for j in ("kne", "ank")] for s in "lr")
     true = positions.copy()
