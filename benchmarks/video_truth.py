@@ -1,6 +1,6 @@
 """Poses from each single camera against the points triangulated from all cameras of the same trial.
 
-    python benchmarks/video_truth.py COHORT [--estimator mediapipe] [--keep FOLDER] [--residuals]
+    python benchmarks/video_truth.py COHORT [--estimator mediapipe] [--keep FOLDER] [--residuals] [--checkpoint FILE]
 
 COHORT holds trials of several calibrated cameras, as ``neurostore ingest`` reads them (the folders Demo_Batch of the
 wheel of Pose2Sim, for example). Every video is estimated once; its views are triangulated (the reference, Butterworth 6
@@ -37,6 +37,7 @@ from neurostore.ingest.multiview.trial import recording_of
 from neurostore.ingest.multiview.views import View, view_of
 from neurostore.ingest.recording import Recording
 from neurostore.ingest.refine.apply import load_refiner, refine_recording, refined_recording, to_lab_of
+from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.video import decode, estimate
 from neurostore.ingest.video.contract import EstimatorOptions
 
@@ -98,11 +99,11 @@ def with_body(recording: Recording, landmarks: Landmarks) -> Points:
     return {name: places[:, i] for i, name in enumerate(names)}
 
 
-def ways_of(recording: Recording) -> dict[str, Points]:
+def ways_of(recording: Recording, refiner: Refiner) -> dict[str, Points]:
     """The points of the subject from each method; without the body if it cannot be fitted."""
     raw = compute_landmarks(recording, cutoff_hz=0.0)
     smooth = compute_landmarks(recording, cutoff_hz=6.0)
-    shown = refined_recording(recording)[0]
+    shown = refined_recording(recording, refiner)[0]
     refined = compute_landmarks(shown, cutoff_hz=6.0)
     found = {"as estimated": subject(raw), "Butterworth": subject(smooth)}
     found["refined"] = subject(refined)
@@ -163,7 +164,9 @@ def line(found: Points, truth: Points, rays: Points) -> dict[str, float]:
     return row
 
 
-def camera_rows(shot: Shot, reference: Recording) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+def camera_rows(
+    shot: Shot, reference: Recording, refiner: Refiner
+) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
     """Each method with one camera against the reference, at the frames that both have; and the errors along the ray (J, n).
 
     The errors: ``none`` as estimated and ``refined``, both without low-pass, and ``sd``, the stated standard deviation.
@@ -180,10 +183,9 @@ def camera_rows(shot: Shot, reference: Recording) -> tuple[dict[str, dict[str, f
     truth = {n: p[shared] for n, p in truth.items()}
     turn = to_lab_of(single)[0].T
     out = {}
-    for name, points in ways_of(single).items():
+    for name, points in ways_of(single, refiner).items():
         out[name] = line({n: p[rows][shared] for n, p in in_camera(points, turn).items()}, truth, rays)
     out["reference"] = {"CV": cv(truth)}
-    refiner = load_refiner()
     sd_mm = refine_recording(single, refiner)[1][rows][shared]
     found = {}
     for name, recording in (("none", single), ("refined", refined_recording(single, refiner)[0])):
@@ -325,7 +327,9 @@ def main() -> None:
     parser.add_argument("--estimator", default="mediapipe")
     parser.add_argument("--keep", type=Path, help="folder in which estimated poses are kept for the next run")
     parser.add_argument("--residuals", action="store_true", help="print errors by direction, for each trial")
+    parser.add_argument("--checkpoint", type=Path, help="of the refinement; by default the one in the package")
     arguments = parser.parse_args()
+    refiner = load_refiner(arguments.checkpoint)
     options = EstimatorOptions()
     tables, residuals, by_trial = [], [], {}
     for source in scan(arguments.cohort).trials:
@@ -342,7 +346,7 @@ def main() -> None:
         )
         for shot in shots:
             try:
-                rows, found = camera_rows(shot, reference)
+                rows, found = camera_rows(shot, reference, refiner)
             except InputError as error:
                 print(f"{shot.view.name}: {error}")
                 continue

@@ -5,15 +5,17 @@ Deterministic from a seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from neurostore.arrays import Array, Bools, Floats
+from neurostore.ingest.refine.apply import NOMINAL_DISTANCE_MM
 from neurostore.ingest.refine.features import CORRECTION_MM, Sequence, sequence, to_nodes, window
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.model import ModelConfig
+from neurostore.ingest.refine.training.measured import Measured, around_hips
 from neurostore.ingest.refine.training.motions import (
     Camera,
     Motion,
@@ -24,9 +26,11 @@ from neurostore.ingest.refine.training.motions import (
     varied,
     visibility_of,
 )
-from neurostore.ingest.refine.training.noise import Correlated, Independent, corrupt
+from neurostore.ingest.refine.training.noise import Correlated, Independent, Protocol, corrupt
 
 RATES_HZ = (25.0, 30.0, 50.0, 60.0)
+#: share of the training windows with each protocol
+MIXTURE = {"independent": 0.55, "correlated": 0.45, "measured": 0.0}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Pair:
 
 def film(
     motion: Motion,
-    protocol: Independent | Correlated,
+    protocol: Protocol,
     camera: Camera,
     markers: MarkerSet,
     rng: np.random.Generator,
@@ -51,6 +55,8 @@ def film(
     """One motion through one camera and one protocol."""
     truth = filmed(motion.points, camera, markers)
     visibility = visibility_of(truth, markers, motion.rate_hz, rng)
+    if isinstance(protocol, Measured) and protocol.around_hips:
+        truth = around_hips(truth, markers, NOMINAL_DISTANCE_MM)
     noisy, sigma = corrupt(protocol, truth, visibility, motion.rate_hz, markers, rng)
     spread = None
     if shows_spread:  # one value per marker: a value per frame would reveal the direction of limbs
@@ -81,7 +87,9 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         seed: int,
         n_batches: int,
         windows_per_pair: int = 4,
+        mixture: dict[str, float] | None = None,
     ):
+        self.mixture = mixture or MIXTURE
         self.motions, self.markers, self.model = motions, markers, model
         self.batch_size, self.seed, self.n_batches, self.windows_per_pair = (
             batch_size,
@@ -100,25 +108,38 @@ class WindowBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         windows: list[dict[str, Array]] = []
         while len(windows) < self.batch_size:
             motion = self.motions[rng.choice(len(self.motions), p=self.weights)]
-            pair = random_pair(motion, self.markers, self.model.node_rate_hz, rng)
+            pair = random_pair(motion, self.markers, self.model.node_rate_hz, rng, self.mixture)
             windows += _windows(pair, self.markers, self.model.n_frames, self.windows_per_pair, rng)
         chosen = windows[: self.batch_size]
         return {key: torch.from_numpy(np.stack([w[key] for w in chosen])) for key in chosen[0]}
 
 
-def random_pair(motion: Motion, markers: MarkerSet, node_rate_hz: float, rng: np.random.Generator) -> Pair:
+def random_pair(
+    motion: Motion,
+    markers: MarkerSet,
+    node_rate_hz: float,
+    rng: np.random.Generator,
+    mixture: dict[str, float] = MIXTURE,
+) -> Pair:
     """Part of a motion with another body and another camera, at a video's rate, with the errors of a protocol."""
     length = int(rng.uniform(2.5, 8.0) * motion.rate_hz)
     first = int(rng.integers(max(1, len(motion.points) - length)))
     clip = motion.points[first : first + length]
     clip = varied(turned(clip, rng), markers, rng)
     part = resampled(Motion("", "", "", motion.rate_hz, clip, False), float(rng.choice(RATES_HZ)))
-    if rng.random() < 0.55:
-        protocol: Independent | Correlated = Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
-    else:
-        protocol = Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.2)))
+    protocol = random_protocol(rng, mixture)
     shows_spread = bool(rng.random() < 0.5)
     return film(part, protocol, random_camera(rng), markers, rng, shows_spread, node_rate_hz)
+
+
+def random_protocol(rng: np.random.Generator, mixture: dict[str, float]) -> Protocol:
+    """One of the protocols, by their shares in the mixture, at an amplitude drawn around the one it was fitted with."""
+    at = rng.random() * sum(mixture.values())
+    if at < mixture["independent"]:
+        return Independent((float(np.exp(rng.uniform(np.log(20), np.log(95)))),))
+    if at < mixture["independent"] + mixture["correlated"]:
+        return Correlated().times(float(rng.uniform(0.5, 1.7)), float(rng.uniform(0.5, 1.2)))
+    return replace(Measured().times(float(rng.uniform(0.6, 1.5))), around_hips=bool(rng.random() < 0.8))
 
 
 def _windows(pair: Pair, markers: MarkerSet, n_frames: int, n: int, rng: np.random.Generator) -> list[dict[str, Array]]:

@@ -1,4 +1,4 @@
-"""The refinement and its baselines against the truth, on people never trained on, for both protocols."""
+"""The refinement and its baselines against the truth, on people never trained on, for each protocol."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from neurostore.errors import UsageError
 from neurostore.ingest.refine.refiner import Refiner
 from neurostore.ingest.refine.training.baselines import BASELINES, butterworth
 from neurostore.ingest.refine.training.dataset import Pair, film
+from neurostore.ingest.refine.training.measured import Measured
 from neurostore.ingest.refine.training.measures import depth_residual, measure
 from neurostore.ingest.refine.training.motions import Motion, random_camera, resampled
-from neurostore.ingest.refine.training.noise import Correlated, Independent
+from neurostore.ingest.refine.training.noise import Correlated, Independent, Protocol
 
-#: fixed before the training
-PROTOCOLS: dict[str, Independent | Correlated] = {
+#: fixed before the training; the place in this list is part of the seed
+PROTOCOLS: dict[str, Protocol] = {
     "independent": Independent(),
     "correlated": Correlated(),
     "correlated_1.5x_amplitude_half_time": Correlated().times(1.5, 0.5),
+    "measured": Measured(),
 }
 RATES_HZ = (30.0, 60.0)
 SEED = 20260

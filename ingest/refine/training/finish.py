@@ -39,6 +39,6 @@ def finish(best: Path, motions: list[Motion], out: Path, metrics: dict[str, Any]
 def _noise() -> dict[str, Any]:
     from dataclasses import asdict
 
-    from neurostore.ingest.refine.training.noise import Correlated, Independent
+    from neurostore.ingest.refine.training.evaluate import PROTOCOLS
 
-    return {"independent": asdict(Independent()), "correlated": asdict(Correlated())}
+    return {name: asdict(PROTOCOLS[name]) for name in ("independent", "correlated", "measured")}

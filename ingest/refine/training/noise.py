@@ -1,8 +1,9 @@
-"""What a monocular estimator does to true positions: errors along the camera ray, by two written protocols.
+"""What a monocular estimator does to true positions: errors along the camera ray, by three protocols.
 
 ``independent`` (the project's first plan): independent for each frame and marker, 30, 50 or 80 mm along the ray, a
 tenth of it in the image plane. ``correlated``: what real estimators do; every parameter is a field of
-:class:`Correlated`, frozen before the training. docs/refinement.md says what they were fitted to.
+:class:`Correlated`, frozen before the training. ``measured``: what MediaPipe does on film (:mod:`.measured`).
+docs/refinement.md says what they were fitted to.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from neurostore.arrays import Floats
 from neurostore.ingest.refine.marker_set import MarkerSet
+from neurostore.ingest.refine.training.drift import ornstein_uhlenbeck
+from neurostore.ingest.refine.training.measured import Measured, measured_errors
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,11 @@ class Correlated:
         )  # fmt: skip
 
 
+Protocol = Independent | Correlated | Measured
+
+
 def corrupt(
-    protocol: Independent | Correlated,
+    protocol: Protocol,
     points: Floats,
     visibility: Floats,
     rate_hz: float,
@@ -74,6 +79,8 @@ def corrupt(
 
     points : (T, M, 3) mm in camera coordinates (camera at the origin); visibility : (T, M) in 0..1.
     """
+    if isinstance(protocol, Measured):
+        return measured_errors(protocol, points, rate_hz, markers, rng)
     rays = points / np.linalg.norm(points, axis=-1, keepdims=True)
     if isinstance(protocol, Independent):
         sigma = np.full(visibility.shape, float(rng.choice(protocol.sigmas_mm)))
@@ -102,7 +109,7 @@ def _correlated(
 
     def drift(n: int, tau: float | None = None) -> Floats:
         tau = tau or float(np.exp(rng.uniform(*np.log(p.tau_s))))
-        return _ornstein_uhlenbeck(t, n, tau, rate_hz, rng)
+        return ornstein_uhlenbeck(t, n, tau, rate_hz, rng)
 
     pointing = np.zeros((t, m))
     for marker, bone in enumerate(markers.parent_bone):
@@ -138,11 +145,3 @@ def _outliers(p: Correlated, t: int, m: int, rate_hz: float, rng: np.random.Gene
         start, marker = rng.integers(t), rng.integers(m)
         depth[start : start + length, marker] += rng.normal() * p.outlier_mm
     return depth
-
-
-def _ornstein_uhlenbeck(t: int, n: int, tau_s: float, rate_hz: float, rng: np.random.Generator) -> Floats:
-    """(t, n) stationary, SD 1, correlation exp(-dt / tau)."""
-    a = np.exp(-1.0 / (tau_s * rate_hz))
-    steps = rng.normal(size=(t, n))
-    steps[1:] *= np.sqrt(1 - a * a)
-    return lfilter([1.0], [1.0, -a], steps, axis=0)

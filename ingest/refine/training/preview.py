@@ -29,7 +29,7 @@ def pairs(data: Path, config: TrainConfig, n: int, say: Callable[[str], None]) -
     for k in range(n):
         rng = np.random.default_rng([config.seed, k])
         motion = motions[int(rng.integers(len(motions)))]
-        pair = random_pair(motion, markers, config.model_config().node_rate_hz, rng)
+        pair = random_pair(motion, markers, config.model_config().node_rate_hz, rng, config.noise)
         residual = depth_residual(pair.noisy.raw, pair.truth)
         rows.append(
             {
@@ -55,6 +55,9 @@ def write_windows(data: Path, config: TrainConfig, out: Path, n_batches: int, sa
     split = {s: [m for m in motions if m.split == s] for s in ("train", "validation")}
     check_people(split)
     sizes = {"train": n_batches, "validation": max(1, n_batches // 10)}
-    parts = {s: WindowBatches(split[s], markers, model, config.batch_size, config.seed, n) for s, n in sizes.items()}
+    parts = {
+        s: WindowBatches(split[s], markers, model, config.batch_size, config.seed, n, mixture=config.noise)
+        for s, n in sizes.items()
+    }
     write(parts, out, data_hash(motions))
     say(f"{n_batches * config.batch_size:,} windows in {out}")

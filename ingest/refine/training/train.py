@@ -21,7 +21,7 @@ from neurostore.ingest.refine.checkpoint import load, save
 from neurostore.ingest.refine.marker_set import MarkerSet
 from neurostore.ingest.refine.markers import marker_set
 from neurostore.ingest.refine.model import ModelConfig, PoseFormer, n_parameters
-from neurostore.ingest.refine.training.dataset import WindowBatches
+from neurostore.ingest.refine.training.dataset import MIXTURE, WindowBatches
 from neurostore.ingest.refine.training.looks import LookConfig, train_looks
 from neurostore.ingest.refine.training.motions import Motion
 from neurostore.ingest.refine.training.run_state import RunState
@@ -34,8 +34,9 @@ from neurostore.ingest.refine.training.terms import LOSSES, Terms
 class TrainConfig:
     """A training run; see configs/*.toml. ``losses`` are weights of the functions of that name in :mod:`.losses`.
 
-    start_from : a checkpoint of the same transformers whose weights the run begins with; '' for fresh ones. looks :
-    how the looks are trained afterwards (:class:`~.looks.LookConfig`); the best validation counts without them.
+    noise : share of the windows with each protocol. start_from : a checkpoint of the same transformers whose weights
+    the run begins with; '' for fresh ones. looks : how the looks are trained afterwards
+    (:class:`~.looks.LookConfig`); the best validation counts without them.
     """
 
     markers: str = "landmarks"
@@ -53,6 +54,7 @@ class TrainConfig:
     workers: int = 1
     threads: int = 1
     model: dict[str, Any] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=lambda: dict(MIXTURE))
     losses: dict[str, float] = field(default_factory=lambda: {"supervised_depth": 1.0})
     looks: dict[str, Any] = field(default_factory=dict)
 
@@ -73,6 +75,10 @@ def read_config(name_or_path: str) -> TrainConfig:
         LookConfig(**config.looks)
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise UsageError(f"{name_or_path}: no training configuration (small, seed or a .toml file): {error}") from None
+    if set(config.noise) != set(MIXTURE) or min(config.noise.values()) < 0 or not sum(config.noise.values()) > 0:
+        raise UsageError(
+            f"{name_or_path}: noise is {config.noise}; expected the share of each protocol: {', '.join(MIXTURE)}"
+        )
     unknown = set(config.losses) - set(LOSSES)
     if unknown:
         raise UsageError(
@@ -137,7 +143,9 @@ def train_on(
     if shards is not None:
         source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed, config.steps)
     else:
-        source = WindowBatches(parts["train"], markers, model.config, config.batch_size, config.seed, config.steps)
+        source = WindowBatches(
+            parts["train"], markers, model.config, config.batch_size, config.seed, config.steps, mixture=config.noise
+        )
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(source, range(run.step, config.steps)), batch_size=None, num_workers=config.workers,
         multiprocessing_context="spawn" if config.workers else None, persistent_workers=bool(config.workers),
@@ -178,7 +186,15 @@ def look_on(
         source = ShardBatches(shards, "train", model.config, config.batch_size, config.seed + 1, looks.batches)
     else:
         train = [m for m in motions if m.split == "train"]
-        source = WindowBatches(train, markers, model.config, config.batch_size, config.seed + 2_000_003, looks.batches)
+        source = WindowBatches(
+            train,
+            markers,
+            model.config,
+            config.batch_size,
+            config.seed + 2_000_003,
+            looks.batches,
+            mixture=config.noise,
+        )
     batches = [{k: v for k, v in source[n].items() if k in kept} for n in range(looks.batches)]
     train_looks(model, batches, torch.tensor(markers.bones), looks, config.seed, say)
     out = best.with_name("looked.safetensors")
@@ -245,8 +261,9 @@ def check_people(parts: dict[str, list[Motion]]) -> None:
 
 def _validation(motions: list[Motion], markers: MarkerSet, config: TrainConfig) -> list[dict[str, torch.Tensor]]:
     source = WindowBatches(
-        motions, markers, config.model_config(), 32, config.seed + 1_000_003, config.validation_batches
-    )
+        motions, markers, config.model_config(), 32, config.seed + 1_000_003, config.validation_batches,
+        mixture=config.noise,
+    )  # fmt: skip
     return [source[k] for k in range(len(source))]
 
 

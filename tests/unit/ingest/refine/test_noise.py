@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+from neurostore.ingest.refine.training.dataset import random_protocol
+from neurostore.ingest.refine.training.measured import BONES, Measured, around_hips, measured_errors
 from neurostore.ingest.refine.training.noise import Correlated, Independent, corrupt
 from tests.builders.filmed_walks import MARKERS
 
@@ -97,3 +99,67 @@ def test_the_same_seed_gives_the_same_errors(standing):
     a, b, c = (_errors(Correlated(), short, seen, seed)[0] for seed in (5, 5, 6))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
+
+
+STEADY = Measured(gain_sd=0.0, constant=0.0, tau_s=(0.05, 0.05), swaps_hz=0.0)
+
+
+def _bone_errors(protocol, points, part, near, side="left", seed=1):
+    """Depth over true depth, and depth and picture errors in shares of the length, of one bone."""
+    noisy, _ = corrupt(protocol, points, np.ones(points.shape[:2]), RATE, MARKERS, np.random.default_rng(seed))
+    at = {n: i for i, n in enumerate(MARKERS.names)}
+    i, j = at[f"{side}_{part}"], at[f"{side}_{near}"]
+    true, found = points[:, i] - points[:, j], noisy[:, i] - noisy[:, j]
+    ray = points[:, i] / np.linalg.norm(points[:, i], axis=-1, keepdims=True)
+    length = np.linalg.norm(true[0])
+    depth = (found * ray).sum(-1)
+    plane = (found - depth[:, None] * ray) / length
+    return depth.mean() / (true * ray).sum(-1).mean(), depth / length, plane
+
+
+@pytest.mark.parametrize(("part", "near"), [("knee", "hip"), ("wrist", "elbow"), ("elbow", "shoulder")])
+def test_measured_bones_lack_depth_and_have_the_stated_errors(standing, part, near):
+    leaning = standing.copy()
+    leaning[..., 2] += 0.7 * leaning[..., 1]
+    gain, depth, plane = _bone_errors(STEADY, leaning[:8000], part, near)
+    stated = BONES[part]
+    assert gain == pytest.approx(stated.depth_gain, abs=0.05)
+    assert depth.std() == pytest.approx(stated.depth, rel=0.05)
+    assert np.sqrt((plane - plane.mean(axis=0)).var(axis=0).sum()) == pytest.approx(
+        np.sqrt(2) * stated.picture, rel=0.05
+    )
+
+
+def test_measured_sides_are_alike_and_the_hips_stay_in_the_middle(standing):
+    left, right = (_bone_errors(STEADY, standing[:8000], "knee", "hip", side)[1] for side in ("left", "right"))
+    assert np.corrcoef(left, right)[0, 1] == pytest.approx(STEADY.together, abs=0.05)
+    hips = list(MARKERS.hips)
+    noisy, sigma = measured_errors(Measured(), standing[:500], RATE, MARKERS, np.random.default_rng(2))
+    assert np.allclose(noisy[:, hips].mean(axis=1), standing[:500, hips].mean(axis=1), atol=0.01)
+    at = {n: i for i, n in enumerate(MARKERS.names)}
+    assert (sigma[:, at["left_ankle"]] > sigma[:, at["left_knee"]]).all()  # errors add up along a limb
+
+
+def test_measured_sides_are_exchanged_for_the_stated_time(standing):
+    exact = {part: type(bone)(1.0, 1.0, 0.0, 0.0) for part, bone in BONES.items()}
+    only = Measured(bones=exact, gain_sd=0.0, swaps_hz=0.5, swap_s=0.2)
+    noisy, _ = measured_errors(only, standing, RATE, MARKERS, np.random.default_rng(3))
+    struck = np.linalg.norm(noisy - standing, axis=-1) > 1.0
+    mirrored = standing[:, list(MARKERS.mirror)]
+    assert np.allclose(noisy[struck], mirrored[struck], atol=0.01)
+    assert struck[:, MARKERS.hips[0]].mean() == pytest.approx(0.7 * 0.5 * 0.2, rel=0.3)
+    assert not struck[:, MARKERS.names.index("head")].any()
+
+
+def test_poses_around_the_hips_are_put_straight_ahead(standing):
+    walking = standing[:50] + np.linspace(0, 3000, 50)[:, None, None]
+    placed = around_hips(walking, MARKERS, 4000.0)
+    assert np.allclose(placed[:, list(MARKERS.hips)].mean(axis=1), [0, 0, 4000], atol=0.01)
+    assert np.allclose(placed[:, 3] - placed[:, 5], walking[:, 3] - walking[:, 5], atol=0.01)
+
+
+def test_protocols_are_drawn_by_their_shares():
+    rng = np.random.default_rng(1)
+    drawn = [type(random_protocol(rng, {"independent": 1, "correlated": 2, "measured": 1})) for _ in range(2000)]
+    shares = [drawn.count(kind) / len(drawn) for kind in (Independent, Correlated, Measured)]
+    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.03)

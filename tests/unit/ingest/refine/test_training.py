@@ -200,6 +200,9 @@ def test_configurations(tmp_path):
     with pytest.raises(UsageError, match="no training configuration"):
         training.read_config("medium")
     bad = tmp_path / "a.toml"
+    bad.write_text("[noise]\nmeasured = 1.0\n")
+    with pytest.raises(UsageError, match="expected the share of each protocol: independent, correlated, measured"):
+        training.read_config(str(bad))
     bad.write_text("[losses]\nbeauty = 1.0\n")
     with pytest.raises(UsageError, match="no losses named beauty"):
         training.read_config(str(bad))
