@@ -46,6 +46,8 @@ SMOOTH_HZ = 10.0
 SPINE = 0.1
 #: mm RMS by which a body misses its landmarks in a frame that is not believed (docs/decisions/frames-that-no-body-fits.md)
 MISSED_MM = 80.0
+#: radians: a coordinate nearer than this to the end of its range stands at it
+AT_LIMIT = 1e-6
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 #: in ``trials.quality``: the residual of the whole trial, RMS over frames
@@ -143,7 +145,8 @@ def fit_body(
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
         is_known = _bridged(is_known, 1000 * fitted.rms_m > MISSED_MM, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
-    is_known[:, _at_ends(model, doubtful)] = False
+    is_known, at_limits = _believed(model, values, is_known, doubtful)
+    notes += at_limits
     result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
     result.steps = [
@@ -181,6 +184,24 @@ def _at_ends(model: Model, segments: Iterable[str]) -> list[int]:
     index = {n: i for i, n in enumerate(model.coordinate_names)}
     of = set(segments)
     return [index[n] for j in model.joints if of & {j.parent, j.child} for n in j.coordinates]
+
+
+def _believed(model: Model, values: Floats, is_known: Bools, doubtful: Iterable[str]) -> tuple[Bools, list[str]]:
+    """is_known (T, Q) without the joints of doubtful segments and without what stands at the end of its range, and notes."""
+    out, notes = is_known.copy(), []
+    out[:, _at_ends(model, doubtful)] = False
+    for i, c in enumerate(model.coordinates):
+        if not c.is_clamped:
+            continue
+        for end in (c.minimum, c.maximum):
+            is_at_end = out[:, i] & (np.abs(values[:, i] - end) < AT_LIMIT)
+            out[is_at_end, i] = False
+            if is_at_end.any():
+                notes.append(
+                    f"body: {c.name} is left out in {counted(int(is_at_end.sum()), 'frame')} in which it stands at the end of the model's "
+                    f"range ({np.degrees(end):.0f}°), because the person's joint may be beyond it"
+                )
+    return out, notes
 
 
 def scale_parameters(settings: BodySettings, static_mm: Mapping[str, float], is_used: bool) -> dict[str, Any]:

@@ -209,6 +209,21 @@ def test_a_person_of_three_metres_is_refused():
         fit_body(landmarks, RATE_HZ)
 
 
+def test_a_joint_at_the_end_of_its_range_is_not_measured():
+    values = _walk(60)
+    knee = person().coordinate_names.index("knee_angle_r")
+    values[:, knee] = np.radians(10 - 45 * np.sin(np.pi * np.arange(60) / 59))  # to 35 degrees of hyperextension
+    body = fit_body(_landmarks(values), RATE_HZ)
+    found, truth = body.coordinates["knee_angle_r"], np.degrees(values[:, knee])
+    assert np.isnan(found[truth < -22]).all()
+    np.testing.assert_allclose(found[truth > -15], truth[truth > -15], atol=1.5)
+    assert np.isnan(body.rotations["right_shank"][truth < -22]).all()
+    assert np.isfinite(body.coordinates["knee_angle_l"]).all()
+    (note,) = [n for n in body.notes if "end of the model's range" in n]
+    assert note.startswith("body: knee_angle_r is left out in")
+    assert "(-20°)" in note
+
+
 def test_a_foot_that_a_video_sees_too_short_does_not_cost_the_body():
     """What a camera in front sees; from markers the same length means that they are something else."""
     landmarks = _landmarks(_walk(40))
