@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, text_of_head
+from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, maker_of, text_of_head
 
 _BY_SUFFIX = {
     ".tak": "a take of Motive (OptiTrack): export C3D",
@@ -78,6 +78,8 @@ def foreign_capture(path: Path, exported: frozenset[str]) -> str | None:
         return "a CSV of Vicon Nexus: export C3D"
     if "sub frame" in head.lower() and "frame" in head.lower():
         return "a CSV of Vicon Nexus: export C3D"
+    if suffix == ".txt" and maker_of(head):
+        return "a table of marker positions by its content: let its name end in .csv"
     keypoints = ("nose", "left_hip", "right_hip", "left_ankle", "right_ankle")
     if sum(word in first for word in keypoints) >= 3 or first.startswith(("frame,keypoint,", "timestamp,keypoint,")):
         return "a CSV of FreeMoCap or another pose estimator: export TRC or C3D"

@@ -258,10 +258,10 @@ def _trials(
 
 
 def _without_copies(positions: list[CohortFile], cohort: Cohort) -> list[CohortFile]:
-    """The files with positions of one trial; where there is a C3D, without the table that the same program exported beside it."""
+    """The files with positions of one trial; where there is a C3D, without a table or TRC that the same program wrote beside it."""
     if sum(f.path.suffix.lower() == ".c3d" for f in positions) != 1:
         return positions
-    tables = [f for f in positions if f.path.suffix.lower() in (".csv", ".tsv")]
+    tables = [f for f in positions if f.path.suffix.lower() in (".csv", ".tsv", ".trc")]
     if tables:
         names = ", ".join(f.relative for f in tables)
         cohort.warnings.append(

@@ -20,7 +20,7 @@ from neurostore.errors import InputError
 from neurostore.ingest.readers.c3d.outputs import source_angles
 from neurostore.ingest.readers.c3d.parameters import Parameters
 from neurostore.ingest.readers.markers.assemble import one_person, rate_of
-from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, NEXUS_SECTIONS, PREFIX, columns_of, maker_of
+from neurostore.ingest.readers.markers.points_kind import HEAD_BYTES, NEXUS_SECTIONS, PREFIX, header_of, maker_of
 from neurostore.ingest.readers.markers.trc import recording_of
 from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
@@ -281,18 +281,19 @@ _CLOCK = re.compile(r"(?i)(time|timestamp|t|zeit|temps|tempo)( ?[\[(]?(s|sec|sec
 
 
 def _columns(path: Path, raw: bytes, options: ReadOptions) -> _Points:
-    head, _, block = raw.partition(b"\n")
-    separator, places = columns_of(head.decode("utf-8", "replace"))
-    cells = [cell.strip().strip('"') for cell in head.decode("utf-8", "replace").split(separator)]
-    table = numbers(path, _with_points(block.replace(b'"', b""), separator.encode()), len(cells), 2, separator.encode())
+    header = header_of(raw[: 64 * HEAD_BYTES].decode("utf-8", "replace"))
+    separator, places, cells = header.separator.encode(), header.places, header.cells
+    block = b"\n".join(raw.splitlines()[header.n_rows :]).replace(b'"', b"")
+    table = numbers(path, _with_points(block, separator), len(cells), header.n_rows + 1, separator)
     clock = next((i for i, cell in enumerate(cells) if _CLOCK.fullmatch(cell)), None)
     times = table[:, clock] if clock is not None else np.full(len(table), np.nan)
     if clock is not None and "ms" in cells[clock].lower():
         times = times / 1000.0
     time_s, rate_hz = _time(path, times - times[:1], options)
+    note = "a table of markers of a program that is not known: unit and vertical axis are judged from the markers"
     return _Points(
-        list(places), table[:, list(places.values())], time_s, rate_hz, "",
-        ["a table of markers of a program that is not known: unit and vertical axis are judged from the markers"], usual_up="z",
+        list(places), table[:, list(places.values())], time_s, rate_hz, header.unit,
+        [note.replace("unit and ", "") if header.unit else note], usual_up="z",
     )  # fmt: skip
 
 

@@ -151,6 +151,9 @@ def any_table(points: np.ndarray, separator: str, axes: str, clock: str, per_mm:
         ("\t", "{name}.{axis}", "time_ms".replace("_", " "), 1.0),
         (",", "Anna:{name}_{axis}", "t", 1.0),
         (",", '"{name}:{axis} (mm)"', '"Zeit"', 1.0),
+        ("\t", "{name}.Pos{axis}", "TimeStamp", 0.001),  # D-Flow
+        (",", "{name} Position {axis}", "Time", 1.0),
+        (",", "{axis}_{name}", "time", 1.0),
     ],
 )
 def test_a_column_for_each_coordinate_of_any_program(
@@ -165,6 +168,49 @@ def test_a_column_for_each_coordinate_of_any_program(
     recording = read(folder / "walk.csv")
     assert np.abs(positions_of(recording, LEGS) - y_up(walk)).max() < 0.01
     assert recording.rate_hz == 100
+
+
+@pytest.mark.parametrize("names_every", ["once", "thrice"])
+@pytest.mark.parametrize(
+    ("above", "axes", "below"), [([], "XYZ", ["", "mm"]), (["Walk of 3 May"], "xyz", []), ([], "X1", [])]
+)
+def test_names_in_a_row_above_the_axes(
+    tmp_path: Path, walk: np.ndarray, names_every: str, above: list[str], axes: str, below: list[str]
+) -> None:
+    times = 3 if names_every == "thrice" else 1
+    names = [name if k < times else "" for name in LEGS for k in range(3)]
+    letters = [f"{a}{i + 1}" if "1" in axes else axes["XYZ".index(a)] for i in range(len(LEGS)) for a in "XYZ"]
+    lines = [
+        *above,
+        ",".join(["Frame", "Time", *names]),
+        ",".join(["", "", *letters]),
+        *([",".join(["", "s", *["mm"] * len(names)])] if below else []),
+    ]
+    rows = walk.reshape(len(walk), -1)
+    lines += [",".join([str(i + 1), f"{i / 100:.3f}", *(f"{v:.4f}" for v in row)]) for i, row in enumerate(rows)]
+    folder = tmp_path / "S01"
+    folder.mkdir()
+    (folder / "walk.csv").write_text("\n".join(lines) + "\n")
+    assert [t.trial for t in scan(tmp_path).trials] == ["walk"]
+    recording = read(folder / "walk.csv")
+    assert np.abs(positions_of(recording, LEGS) - y_up(walk)).max() < 0.01
+    assert recording.rate_hz == 100
+    assert any("unit and vertical" in note for note in recording.notes) == (not below)
+
+
+def test_a_table_of_markers_called_txt_is_named_and_a_trc_beside_its_c3d_is_not_a_second_capture(
+    tmp_path: Path, walk: np.ndarray
+) -> None:
+    folder = tmp_path / "S01"
+    folder.mkdir()
+    (folder / "mocap.txt").write_text(any_table(walk, "\t", "{name}.Pos{axis}", "TimeStamp", 0.001))
+    (folder / "notes.txt").write_text("time\tremark\n0\tnone\n")
+    for name in ("walk.c3d", "walk.trc", "walk.csv"):
+        (folder / name).write_text(any_table(walk, ",", "{name}_{axis}", "time", 1.0))
+    cohort = scan(tmp_path)
+    assert [[p.name for p in t.paths] for t in cohort.trials] == [["walk.c3d"]]
+    assert any("walk.csv, S01/walk.trc: not read" in warning for warning in cohort.warnings)
+    assert ["let its name end in .csv" in str(error) for error in cohort.refused] == [True]
 
 
 def test_another_csv_is_named_by_its_first_words(tmp_path: Path) -> None:
