@@ -39,6 +39,7 @@ from neurostore.ingest.readers.markers.assemble import (
     unit_mismatch,
     without_far,
 )
+from neurostore.ingest.readers.markers.people import subject_of
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, judged_unit
@@ -272,8 +273,8 @@ def _points_of_subject(
 ) -> tuple[list[_Point], str | None]:
     """The labelled points of one subject, and its name as the file gives it.
 
-    Labels may carry the subject as a prefix (``Subject:LASI``, ``Subject_LASI``). Of several subjects the one with the
-    most points is read, the first among equals; the others are noted.
+    Labels may carry the subject as a prefix (``Subject:LASI``, ``Subject_LASI``). Of several subjects one is read
+    (:func:`subject_of`); the others are noted.
     """
     labels = parameters.strings("POINT", "LABELS")[: layout.n_points]
     names = [n for n in parameters.strings("SUBJECTS", "NAMES") if n]
@@ -293,15 +294,18 @@ def _points_of_subject(
         notes.append(f"{n_unlabelled} unlabelled points were dropped")
     if not points:
         raise InputError(path, f"none of its {layout.n_points} points has a label (POINT:LABELS)")
-    per_prefix = Counter(p.prefix for p in points if p.prefix)
+    people: dict[str, list[str]] = {}
+    for point in points:
+        people.setdefault(point.prefix, []).append(squeezed(point.label))
+    people.pop("", None)
     subject = names[0] if names else None
-    if per_prefix:
-        prefix = max(per_prefix, key=lambda name: per_prefix[name])
-        others = [f"{name} ({n} points)" for name, n in per_prefix.items() if name != prefix]
-        if others:
-            notes.append(f"several subjects in the file; read: {prefix}, left out: {', '.join(others)}")
+    if people:
+        prefix = subject_of(people, path, notes)
+        if len(people) > 1:
             points = [p for p in points if p.prefix == prefix]
-        subject = next((n for n in names if n.lower() == prefix.lower()), prefix if others else subject or prefix)
+        subject = next(
+            (n for n in names if n.lower() == prefix.lower()), prefix if len(people) > 1 else subject or prefix
+        )
     elif len(names) > 1:
         notes.append(
             f"the file names several subjects ({', '.join(names)}) and its labels do not show which subject they belong to"

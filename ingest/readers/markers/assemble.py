@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest import limits
+from neurostore.ingest.readers.markers.people import subject_of
 from neurostore.ingest.readers.markers.side_words import in_letters
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
@@ -81,8 +81,8 @@ def renamed(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> li
     return list(sided)
 
 
-def one_person(labels: Sequence[str], options: ReadOptions, notes: list[str]) -> list[tuple[int, str]]:
-    """(place, name without subject) of the named points of the subject that has most of them; notes what is left out.
+def one_person(labels: Sequence[str], path: Path, options: ReadOptions, notes: list[str]) -> list[tuple[int, str]]:
+    """(place, name without subject) of the named points of the subject (:func:`subject_of`); notes what is left out.
 
     labels : ``Subject:LASI`` or ``LASI``; those without a subject belong to the one that is read.
     """
@@ -93,11 +93,11 @@ def one_person(labels: Sequence[str], options: ReadOptions, notes: list[str]) ->
     notes += [note] if note else []
     if not all(kept):
         notes.append(f"{kept.count(False)} unlabelled points were dropped")
-    people = Counter(subject for subject, is_kept in zip(subjects, kept, strict=True) if is_kept and subject)
-    chosen = people.most_common(1)[0][0] if people else ""
-    if len(people) > 1:
-        others = ", ".join(p for p in people if p != chosen)
-        notes.append(f"several subjects in the file; read: {chosen}, left out: {others}")
+    people: dict[str, list[str]] = {}
+    for subject, name, is_kept in zip(subjects, names, kept, strict=True):
+        if is_kept and subject:
+            people.setdefault(subject, []).append(squeezed(name))
+    chosen = subject_of(people, path, notes) if people else ""
     return [(i, name) for i, name in enumerate(names) if kept[i] and subjects[i] in ("", chosen)]
 
 

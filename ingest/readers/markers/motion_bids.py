@@ -28,6 +28,7 @@ from neurostore.ingest.readers.markers.assemble import (
     judge_still,
     name_says_static,
     parse_up,
+    renamed,
     squeezed,
     to_y_up,
     unit_mismatch,
@@ -80,6 +81,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
     table = _table(path, channels, notes)
     time_s, rate_hz = _clock(path, metadata, channels, table, options, notes)
     names, positions, frames, length_basis = _positions(path, channels, table, options, notes)
+    names = renamed(names, options, notes)
     keep = frame_slice(len(table), options, path)
     positions, time_s = positions[keep], time_s[keep]
     positions = without_far(path, positions, names, notes)

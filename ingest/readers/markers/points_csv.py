@@ -83,7 +83,7 @@ def _one_person(path: Path, points: _Points, options: ReadOptions) -> tuple[list
     """Labels without subject, positions and notes of the person with most markers; unlabelled ones are dropped."""
     notes = points.notes
     columns: dict[str, int] = {}
-    for i, name in one_person(points.names, options, notes):
+    for i, name in one_person(points.names, path, options, notes):
         columns.setdefault(name, i)
     if not columns:
         raise InputError(path, f"has no labelled marker; its {len(points.names)} points are {listed(points.names, 5)}")

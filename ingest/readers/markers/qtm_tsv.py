@@ -77,7 +77,7 @@ def read(path: Path, options: ReadOptions) -> Recording:
         raise InputError(path, "holds no frame")
     time_s, rate_hz, ratio = _clock(path, head, table, frame_at, time_at, options)
     of_person: dict[str, int] = {}
-    for place, name in one_person(names, options, notes):
+    for place, name in one_person(names, path, options, notes):
         of_person.setdefault(name, place)
     if not of_person:
         raise InputError(path, f"has no labelled marker; its {len(names)} trajectories are {listed(names, 5)}")

@@ -259,7 +259,9 @@ def _markers(
 ) -> tuple[list[str], Floats]:
     """(names, positions (n, J, 3)) of the named markers of one person that have columns."""
     stated = _count(head.words.get("nummarkers"))
-    named = [(name, head.labels[i][1]) for i, name in one_person([name for name, _ in head.labels], options, notes)]
+    named = [
+        (name, head.labels[i][1]) for i, name in one_person([name for name, _ in head.labels], path, options, notes)
+    ]
     places = {column: i for i, (_, column) in enumerate(head.labels)}
     best: dict[str, tuple[str, Floats]] = {}
     empty, twice = [], []

@@ -267,6 +267,18 @@ def test_several_subjects_are_not_mixed(tmp_path: Path) -> None:
     assert any("left out: Ben (12 points)" in n for n in recording.notes)
 
 
+def test_of_several_the_one_is_read_whom_the_folder_names_else_the_one_with_a_body(tmp_path: Path) -> None:
+    labels = [f"Anna:{n}" for n in LEGS] + [f"Ben:{n}" for n in LEGS] + [f"Treadmill:T{i}" for i in range(30)]
+    made = walker(20, labels)
+    for folder, subject in (("P01", "Anna"), ("ben", "Ben"), ("Anna", "Anna"), ("treadmills", "Anna")):
+        (tmp_path / folder).mkdir()
+        recording = read(write(tmp_path / folder / "walk.c3d", made, labels))
+        assert recording.subject == subject
+        start = labels.index(f"{subject}:LASI")
+        np.testing.assert_allclose(column(recording, "LASI"), y_up(made)[:, start], atol=1e-2)
+        assert any("Treadmill (30 points)" in n for n in recording.notes)
+
+
 def test_more_than_255_labels(tmp_path: Path) -> None:
     labels = [f"P{i:03}" for i in range(300)] + LEGS
     recording = read(write(tmp_path / "walk.c3d", walker(4, labels), labels))

@@ -84,6 +84,21 @@ def test_options(tmp_path: Path) -> None:
     assert recording.poses[0].time_s[0] == pytest.approx(0.2)
 
 
+def test_names_of_a_laboratory(tmp_path: Path) -> None:
+    """[markers] of cohort.toml, and sides in another language: the labels of BIDS are read as those of other files."""
+    path = dataset(tmp_path, walk())
+    table = path.parent / path.name.replace("motion.tsv", "channels.tsv")
+    foreign = {"LASI": "EIAS_G", "RASI": "EIAS_D", "LANK": "ANK_G", "RANK": "ANK_D", "LTOE": "TOE_G", "RTOE": "TOE_D"}
+    text = table.read_text()
+    for name, other in (foreign | {"LKNE": "M7"}).items():
+        text = text.replace(name, other)
+    table.write_text(text)
+    recording = read(path, ReadOptions(markers={"M7": "LKNE"}))
+    names = recording.poses[0].skeleton.source_names
+    assert {"LEIAS", "REIAS", "LANK", "RANK", "LTOE", "RTOE", "LKNE"} <= set(names)
+    assert any("EIAS_G as LEIAS" in note for note in recording.notes)
+
+
 def change(path: Path, name: str, old: str, new: str) -> None:
     file = path.parent / path.name.replace("motion.tsv", name)
     file.write_text(file.read_text().replace(old, new))
