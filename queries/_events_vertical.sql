@@ -10,11 +10,33 @@
 -- value is the largest velocity in m/s, positive upward; extremes closer to zero than 0.05 m/s are left out. A stride
 -- has several candidates; gait_events uses the one that belongs to the event of the coordinate method. Times are
 -- interpolated between frames: a parabola through three frames for minima, a line for 0.8 of the maximum.
-WITH limited AS (
+WITH peaks AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        time_s,
+        before_s,
+        after_s,
+        middle_up_m_s,
+        middle_up_before,
+        middle_up_after,
+        forefoot_up_m_s,
+        forefoot_up_before,
+        first_value(peak_m_s IGNORE NULLS) OVER (
+            PARTITION BY subject, session, trial, person, side
+            ORDER BY time_s ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        ) AS forefoot_peak_m_s
+    FROM query_table(motion)
+),
+
+limited AS (
     SELECT
         *,
         _lifted_share() * forefoot_peak_m_s AS lifted_m_s
-    FROM query_table(motion)
+    FROM peaks
 ),
 
 judged AS (

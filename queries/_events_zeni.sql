@@ -10,7 +10,36 @@
 -- gait_events uses this method for detection, not for timing.
 -- ahead_s, behind_s and standing_s are the times at which each state was last reached: the latest is the foot's
 -- state, the latest of the others names the period.
-WITH stretched AS (
+WITH stated AS (
+    SELECT
+        subject,
+        session,
+        trial,
+        person,
+        side,
+        time_s,
+        before_s,
+        after_s,
+        has_heel,
+        first_s,
+        last_s,
+        heel_ahead_m,
+        heel_ahead_before,
+        heel_ahead_after,
+        toe_ahead_m,
+        toe_ahead_before,
+        toe_ahead_after,
+        last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
+        last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
+        last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s
+    FROM query_table(motion)
+    WINDOW
+        so_far_ AS (
+            PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
+        )
+),
+
+stretched AS (
     SELECT
         *,
         ahead_s > coalesce(greatest(behind_s, standing_s), -1e9) AS is_ahead,
@@ -18,7 +47,7 @@ WITH stretched AS (
             WHEN ahead_s > coalesce(greatest(behind_s, standing_s), -1e9) THEN greatest(behind_s, standing_s)
             ELSE greatest(ahead_s, standing_s)
         END AS since_s
-    FROM query_table(motion)
+    FROM stated
     WHERE
         ahead_s > coalesce(greatest(behind_s, standing_s), -1e9)
         OR behind_s > coalesce(greatest(ahead_s, standing_s), -1e9)

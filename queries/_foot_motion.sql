@@ -108,7 +108,12 @@ beside AS (
         lag(heel_gain_m_s2) OVER frames_ - heel_gain_m_s2 AS heel_gain_before,
         lead(heel_gain_m_s2) OVER frames_ - heel_gain_m_s2 AS heel_gain_after,
         lag(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_before,
-        lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after
+        lead(forefoot_up_m_s) OVER frames_ - forefoot_up_m_s AS forefoot_up_after,
+        lag(heel_forward_m_s) OVER frames_ AS last_heel_forward_m_s,
+        lag(heel_up_m_s) OVER frames_ AS last_heel_up_m_s,
+        lag(toe_forward_m_s) OVER frames_ AS last_toe_forward_m_s,
+        lag(toe_up_m_s) OVER frames_ AS last_toe_up_m_s,
+        lag(speed_m_s) OVER frames_ AS last_speed_m_s
     FROM ahead
     WINDOW
         frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
@@ -146,51 +151,42 @@ speeds AS (
     SELECT
         *,
         speed_m_s + ground_m_s AS walking_m_s,
-        sqrt((heel_forward_m_s + ground_m_s) ^ 2 + heel_up_m_s ^ 2) AS heel_speed_m_s,
-        sqrt((toe_forward_m_s + ground_m_s) ^ 2 + toe_up_m_s ^ 2) AS toe_speed_m_s
+        last_speed_m_s + ground_m_s AS last_walking_m_s,
+        _over_ground_m_s(heel_forward_m_s, heel_up_m_s, ground_m_s) AS heel_speed_m_s,
+        _over_ground_m_s(toe_forward_m_s, toe_up_m_s, ground_m_s) AS toe_speed_m_s,
+        _over_ground_m_s(last_heel_forward_m_s, last_heel_up_m_s, ground_m_s) AS last_heel_speed_m_s,
+        _over_ground_m_s(last_toe_forward_m_s, last_toe_up_m_s, ground_m_s) AS last_toe_speed_m_s
     FROM grounded
-),
+)
 
 -- Per frame: the state of the coordinate method, the maxima of the vertical method, and the excess over the limits of
 -- the speed method.
-stated AS (
-    SELECT
-        *,
-        CASE
-            WHEN ahead_m IS NULL THEN NULL
-            WHEN high_m - low_m < _ahead_range_m() THEN 0
-            WHEN ahead_m > _ahead_part() * high_m + (1 - _ahead_part()) * low_m THEN 1
-            WHEN ahead_m < _behind_part() * high_m + (1 - _behind_part()) * low_m THEN -1
-        END AS state,
-        CASE
-            WHEN forefoot_up_m_s IS NULL THEN 0 -- a gap: what is behind it is not the next maximum
-            WHEN forefoot_up_before < 0 AND forefoot_up_after <= 0 THEN forefoot_up_m_s
-        END AS peak_m_s,
-        heel_speed_m_s - greatest(
-            CASE
-                WHEN has_heel THEN least(_heel_stopped_share() * walking_m_s, _heel_stopped_m_s())
-                ELSE least(_ankle_stopped_share() * walking_m_s, _ankle_stopped_m_s())
-            END,
-            _least_event_speed_m_s()
-        ) AS heel_over,
-        toe_speed_m_s - greatest(_toe_left_share() * walking_m_s, _least_event_speed_m_s()) AS toe_over
-    FROM speeds
-)
-
 SELECT
-    * EXCLUDE (state, peak_m_s, forefoot_up_after, high_m, low_m),
-    lag(heel_over) OVER frames_ AS heel_over_before,
-    lag(toe_over) OVER frames_ AS toe_over_before,
-    first_value(peak_m_s IGNORE NULLS) OVER (
-        PARTITION BY subject, session, trial, person, side
-        ORDER BY time_s ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-    ) AS forefoot_peak_m_s,
-    last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
-    last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
-    last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s
-FROM stated
-WINDOW
-    frames_ AS (PARTITION BY subject, session, trial, person, side ORDER BY time_s),
-    so_far_ AS (
-        PARTITION BY subject, session, trial, person, side ORDER BY time_s ROWS UNBOUNDED PRECEDING
-    )
+    * EXCLUDE (
+        high_m,
+        low_m,
+        forefoot_up_after,
+        last_heel_forward_m_s,
+        last_heel_up_m_s,
+        last_toe_forward_m_s,
+        last_toe_up_m_s,
+        last_speed_m_s,
+        last_walking_m_s,
+        last_heel_speed_m_s,
+        last_toe_speed_m_s
+    ),
+    CASE
+        WHEN ahead_m IS NULL THEN NULL
+        WHEN high_m - low_m < _ahead_range_m() THEN 0
+        WHEN ahead_m > _ahead_part() * high_m + (1 - _ahead_part()) * low_m THEN 1
+        WHEN ahead_m < _behind_part() * high_m + (1 - _behind_part()) * low_m THEN -1
+    END AS state,
+    CASE
+        WHEN forefoot_up_m_s IS NULL THEN 0 -- a gap: what is behind it is not the next maximum
+        WHEN forefoot_up_before < 0 AND forefoot_up_after <= 0 THEN forefoot_up_m_s
+    END AS peak_m_s,
+    heel_speed_m_s - _heel_limit_m_s(has_heel, walking_m_s) AS heel_over,
+    last_heel_speed_m_s - _heel_limit_m_s(has_heel, last_walking_m_s) AS heel_over_before,
+    toe_speed_m_s - _toe_limit_m_s(walking_m_s) AS toe_over,
+    last_toe_speed_m_s - _toe_limit_m_s(last_walking_m_s) AS toe_over_before
+FROM speeds
