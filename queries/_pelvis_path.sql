@@ -12,33 +12,67 @@
 -- frame (about a stride), or the direction that the hips face if the pelvis hardly moves: on a treadmill, in
 -- root-relative poses, below 0.1 m/s. Between 0.1 and 0.3 m/s the two are blended. Zeni et al. 2008 (doi
 -- 10.1016/j.gaitpost.2007.07.007) use the path of the whole walk, which fails in turns.
-WITH seen AS (
+WITH persons AS (
     SELECT
-        landmarks.subject,
-        landmarks.session,
-        landmarks.trial,
-        landmarks.person,
+        subject,
+        session,
+        trial,
+        person,
+        count(sacrum.x) >= count(pelvis.x) AS is_sacrum,
+        count(left_heel) > 0 AND 2 * count(left_heel) >= count(left_ankle) AS left_has_heel,
+        count(left_toe) > 0 AS left_has_toe,
+        greatest(
+            _forefoot_share_of_leg()
+            * avg(_distance(left_hip, left_knee) + _distance(left_knee, left_ankle))
+            / avg(_distance(left_toe, left_ankle))
+            - 1,
+            0
+        ) AS left_beyond,
+        max(
+            sqrt(
+                (left_toe.x - coalesce(left_heel, left_ankle).x) ^ 2
+                + (left_toe.z - coalesce(left_heel, left_ankle).z) ^ 2
+            )
+        ) AS left_length_mm,
+        count(right_heel) > 0 AND 2 * count(right_heel) >= count(right_ankle) AS right_has_heel,
+        count(right_toe) > 0 AS right_has_toe,
+        greatest(
+            _forefoot_share_of_leg()
+            * avg(_distance(right_hip, right_knee) + _distance(right_knee, right_ankle))
+            / avg(_distance(right_toe, right_ankle))
+            - 1,
+            0
+        ) AS right_beyond,
+        max(
+            sqrt(
+                (right_toe.x - coalesce(right_heel, right_ankle).x) ^ 2
+                + (right_toe.z - coalesce(right_heel, right_ankle).z) ^ 2
+            )
+        ) AS right_length_mm
+    FROM landmarks
+    GROUP BY subject, session, trial, person
+),
+
+seen AS (
+    SELECT
+        persons.*,
         landmarks.time_s,
-        landmarks.left_heel,
         landmarks.left_toe,
-        landmarks.left_ankle,
-        _distance(landmarks.left_hip, landmarks.left_knee) + _distance(landmarks.left_knee, landmarks.left_ankle)
-            AS left_leg_mm,
-        _distance(landmarks.left_toe, landmarks.left_ankle) AS left_toe_to_ankle_mm,
-        landmarks.right_heel,
+        landmarks.left_ankle.y AS left_ankle_y,
+        CASE WHEN persons.left_has_heel THEN landmarks.left_heel ELSE landmarks.left_ankle END AS left_heel,
         landmarks.right_toe,
-        landmarks.right_ankle,
-        _distance(landmarks.right_hip, landmarks.right_knee) + _distance(landmarks.right_knee, landmarks.right_ankle)
-            AS right_leg_mm,
-        _distance(landmarks.right_toe, landmarks.right_ankle) AS right_toe_to_ankle_mm,
+        landmarks.right_ankle.y AS right_ankle_y,
+        CASE WHEN persons.right_has_heel THEN landmarks.right_heel ELSE landmarks.right_ankle END AS right_heel,
         CASE
-            WHEN landmarks.sacrum.x IS NOT NULL
-                THEN { 't': landmarks.time_s, 'x': landmarks.sacrum.x / 1e3, 'z': landmarks.sacrum.z / 1e3 }
-        END AS sacrum_at,
-        CASE
+            WHEN persons.is_sacrum
+                THEN
+                    CASE
+                        WHEN landmarks.sacrum.x IS NOT NULL
+                            THEN { 't': landmarks.time_s, 'x': landmarks.sacrum.x / 1e3, 'z': landmarks.sacrum.z / 1e3 }
+                    END
             WHEN landmarks.pelvis.x IS NOT NULL
                 THEN { 't': landmarks.time_s, 'x': landmarks.pelvis.x / 1e3, 'z': landmarks.pelvis.z / 1e3 }
-        END AS pelvis_at,
+        END AS place,
         -- The line from the right to the left hip, turned by a quarter, points forward.
         (landmarks.right_hip.z - landmarks.left_hip.z) / 1e3 AS hips_x,
         (landmarks.left_hip.x - landmarks.right_hip.x) / 1e3 AS hips_z,
@@ -46,16 +80,14 @@ WITH seen AS (
         coalesce(trials.position_basis = 'root_relative', false) AS is_root_relative
     FROM landmarks
     INNER JOIN trials USING (subject, session, trial)
+    INNER JOIN persons USING (subject, session, trial, person)
 ),
 
 around AS (
     SELECT
         *,
-        count(sacrum_at) OVER person_ >= count(pelvis_at) OVER person_ AS is_sacrum,
-        first_value(sacrum_at IGNORE NULLS) OVER second_ AS sacrum_before,
-        last_value(sacrum_at IGNORE NULLS) OVER second_ AS sacrum_after,
-        first_value(pelvis_at IGNORE NULLS) OVER second_ AS pelvis_before,
-        last_value(pelvis_at IGNORE NULLS) OVER second_ AS pelvis_after,
+        first_value(place IGNORE NULLS) OVER second_ AS place_before,
+        last_value(place IGNORE NULLS) OVER second_ AS place_after,
         avg(hips_x) OVER second_ AS facing_x,
         avg(hips_z) OVER second_ AS facing_z,
         lead(time_s) OVER frames_ - lag(time_s) OVER frames_ AS span_s,
@@ -63,45 +95,17 @@ around AS (
         lead(left_heel) OVER frames_ AS left_heel_after,
         lag(left_toe) OVER frames_ AS left_toe_before,
         lead(left_toe) OVER frames_ AS left_toe_after,
-        lag(left_ankle) OVER frames_ AS left_ankle_before,
-        lead(left_ankle) OVER frames_ AS left_ankle_after,
-        count(left_heel) OVER person_ > 0
-        AND 2 * count(left_heel) OVER person_ >= count(left_ankle) OVER person_ AS left_has_heel,
-        count(left_toe) OVER person_ > 0 AS left_has_toe,
-        greatest(
-            _forefoot_share_of_leg() * avg(left_leg_mm) OVER person_ / avg(left_toe_to_ankle_mm) OVER person_ - 1, 0
-        ) AS left_beyond,
-        max(
-            sqrt(
-                (left_toe.x - coalesce(left_heel, left_ankle).x) ^ 2
-                + (left_toe.z - coalesce(left_heel, left_ankle).z) ^ 2
-            )
-        ) OVER person_ AS left_length_mm,
+        lag(left_ankle_y) OVER frames_ AS left_ankle_y_before,
+        lead(left_ankle_y) OVER frames_ AS left_ankle_y_after,
         lag(right_heel) OVER frames_ AS right_heel_before,
         lead(right_heel) OVER frames_ AS right_heel_after,
         lag(right_toe) OVER frames_ AS right_toe_before,
         lead(right_toe) OVER frames_ AS right_toe_after,
-        lag(right_ankle) OVER frames_ AS right_ankle_before,
-        lead(right_ankle) OVER frames_ AS right_ankle_after,
-        count(right_heel) OVER person_ > 0
-        AND 2 * count(right_heel) OVER person_ >= count(right_ankle) OVER person_ AS right_has_heel,
-        count(right_toe) OVER person_ > 0 AS right_has_toe,
-        greatest(
-            _forefoot_share_of_leg() * avg(right_leg_mm) OVER person_ / avg(right_toe_to_ankle_mm) OVER person_ - 1, 0
-        ) AS right_beyond,
-        max(
-            sqrt(
-                (right_toe.x - coalesce(right_heel, right_ankle).x) ^ 2
-                + (right_toe.z - coalesce(right_heel, right_ankle).z) ^ 2
-            )
-        ) OVER person_ AS right_length_mm
+        lag(right_ankle_y) OVER frames_ AS right_ankle_y_before,
+        lead(right_ankle_y) OVER frames_ AS right_ankle_y_after
     FROM seen
     WINDOW
         frames_ AS (PARTITION BY subject, session, trial, person ORDER BY time_s),
-        person_ AS (
-            PARTITION BY subject, session, trial, person ORDER BY time_s
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        ),
         second_ AS (
             PARTITION BY subject, session, trial, person ORDER BY time_s
             RANGE BETWEEN 0.5 PRECEDING AND 0.5 FOLLOWING
@@ -123,17 +127,17 @@ origin AS (
         facing_x,
         facing_z,
         sqrt(facing_x ^ 2 + facing_z ^ 2) AS facing_size,
-        CASE WHEN is_sacrum THEN sacrum_at ELSE pelvis_at END AS place,
-        CASE WHEN is_sacrum THEN sacrum_before ELSE pelvis_before END AS place_before,
-        CASE WHEN is_sacrum THEN sacrum_after ELSE pelvis_after END AS place_after,
+        place,
+        place_before,
+        place_after,
         {
             'side': 'left',
             'has_heel': left_has_heel,
             'has_toe': left_has_toe,
             'length': left_length_mm,
-            'heel': CASE WHEN left_has_heel THEN left_heel ELSE left_ankle END,
-            'heel_before': CASE WHEN left_has_heel THEN left_heel_before ELSE left_ankle_before END,
-            'heel_after': CASE WHEN left_has_heel THEN left_heel_after ELSE left_ankle_after END,
+            'heel': left_heel,
+            'heel_before': left_heel_before,
+            'heel_after': left_heel_after,
             'toe': left_toe,
             'toe_before': left_toe_before,
             'toe_after': left_toe_after,
@@ -141,7 +145,7 @@ origin AS (
             - left_toe_before.y
             + coalesce(
                 left_beyond
-                * (left_toe_after.y - left_ankle_after.y - left_toe_before.y + left_ankle_before.y),
+                * (left_toe_after.y - left_ankle_y_after - left_toe_before.y + left_ankle_y_before),
                 0
             )
         } AS left_foot,
@@ -150,9 +154,9 @@ origin AS (
             'has_heel': right_has_heel,
             'has_toe': right_has_toe,
             'length': right_length_mm,
-            'heel': CASE WHEN right_has_heel THEN right_heel ELSE right_ankle END,
-            'heel_before': CASE WHEN right_has_heel THEN right_heel_before ELSE right_ankle_before END,
-            'heel_after': CASE WHEN right_has_heel THEN right_heel_after ELSE right_ankle_after END,
+            'heel': right_heel,
+            'heel_before': right_heel_before,
+            'heel_after': right_heel_after,
             'toe': right_toe,
             'toe_before': right_toe_before,
             'toe_after': right_toe_after,
@@ -160,7 +164,7 @@ origin AS (
             - right_toe_before.y
             + coalesce(
                 right_beyond
-                * (right_toe_after.y - right_ankle_after.y - right_toe_before.y + right_ankle_before.y),
+                * (right_toe_after.y - right_ankle_y_after - right_toe_before.y + right_ankle_y_before),
                 0
             )
         } AS right_foot
