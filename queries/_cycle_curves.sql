@@ -6,6 +6,7 @@
 -- angles took 40 % of the time. Both frames' angles are then found by a join: lead() over every angle sorts all frames
 -- with their angles and takes twice as long. Every angle is named, because COLUMNS cannot pair the columns of two
 -- relations.
+-- noqa: disable=LT05
 WITH frames AS (
     SELECT
         subject,
