@@ -184,16 +184,53 @@ def compute_together(
     chosen = views.texts_for(has_plates)
     texts = {name: chosen[name] for name in _behind_all(names, chosen)}
     views.register_base(connection, views.base_named(frozenset().union(*map(views.words_of, texts.values()))))
+    views.fix_choices(connection, _made_choices(connection))
     reads = {name: "\n".join([text, *SHARED.get(name, ())]) for name, text in texts.items()}
     shared = SHARED if len(names) > 1 else {}
+    tables = {name for name in texts if name in names or name in shared}
+    apart = _read_by_macros(texts, tables)
     for name in views.ordered(reads):
         if shared.get(name):
             views.create(connection, name, texts[name])
             _store_call(connection, name)
-        elif name in shared or name in names:
-            connection.execute(f"CREATE TABLE {views.quote(name)} AS\n{texts[name].rstrip().rstrip(';')}")
-        else:
+        elif name in tables:
+            rows = _with_steps(name, texts, texts.keys() - apart - tables)
+            connection.execute(f"CREATE TABLE {views.quote(name)} AS\n{rows}")
+        elif name in apart:
             views.create(connection, name, texts[name])
+
+
+def _read_by_macros(texts: dict[str, str], tables: Collection[str]) -> set[str]:
+    """Table macros, and the views that they read, which must be there when they are created."""
+    macros = [name for name, text in texts.items() if views.arguments_of(text)]
+    return views.behind(macros, lambda one: () if one in tables and one not in macros else _named(one, texts))
+
+
+def _named(name: str, texts: dict[str, str]) -> set[str]:
+    return (views.words_of(texts[name]) & texts.keys()) - {name}
+
+
+def _with_steps(name: str, texts: dict[str, str], steps: Collection[str]) -> str:
+    """The SQL of a view with its steps written into it: DuckDB would bind a view once more when it is created."""
+    found = views.behind([name], lambda one: _named(one, texts) & set(steps)) - {name}
+    parts = [f"{views.quote(one)} AS NOT MATERIALIZED (\n{_query(texts[one])}\n)" for one in _in_order(found, texts)]
+    with_steps = f"WITH {', '.join(parts)}\n" if parts else ""
+    return f"{with_steps}SELECT * FROM (\n{_query(texts[name])}\n)"
+
+
+def _in_order(names: Collection[str], texts: dict[str, str]) -> list[str]:
+    return views.ordered({name: texts[name] for name in names})
+
+
+def _query(text: str) -> str:
+    return text.rstrip().rstrip(";")
+
+
+def _made_choices(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The choices between words that were made on the connection, by SET VARIABLE."""
+    asked = ", ".join(f"getvariable('{name}')" for name in views.WORDS)
+    values = connection.execute(f"SELECT {asked}").fetchone()
+    return dict(zip(views.WORDS, values or (), strict=True))
 
 
 def _behind_all(names: Iterable[str], texts: dict[str, str]) -> set[str]:

@@ -236,6 +236,18 @@ def register_base(connection: duckdb.DuckDBPyConnection, parts: Collection[str] 
         normative.register(connection)
 
 
+def fix_choices(connection: duckdb.DuckDBPyConnection, choices: Mapping[str, Any]) -> None:
+    """Make constants of the choices between words, which are planned faster: SET VARIABLE does not change them any more.
+
+    choices : those that were made; None and what is not among them mean the default. After `register_base`.
+    """
+    for name in WORDS:
+        chosen = choices.get(name)
+        value = VARIABLES[name][0] if chosen is None else chosen
+        shown = literal(value) if isinstance(value, str) else str(value).lower()
+        connection.execute(f"CREATE OR REPLACE MACRO {quote(f'_{name}')}() AS {shown}")
+
+
 def base_named(words: Collection[str]) -> frozenset[str]:
     """The parts of `register_base` that an SQL of these words reads. The words of views it names belong to them."""
     tables = {"columns": {"_declared_columns"}, "norms": normative.TABLES}

@@ -72,14 +72,10 @@ class Steps:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
-        # Nobody sets variables here, and what is computed from them is planned each time: so they are constants.
         self._texts = views.sources() | {"_shown_reviews": "SELECT * FROM reviews"}
         self.made: set[str] = set()
         views.register_base(connection)
-        for name in views.WORDS:
-            value = views.VARIABLES[name][0]
-            shown = views.literal(value) if isinstance(value, str) else str(value).lower()
-            connection.execute(f"CREATE OR REPLACE MACRO _{name}() AS {shown}")
+        views.fix_choices(connection, {})  # nobody sets variables here
         for name in (*(step.name for step in STEPS), *_FIRST):
             self.need(words_behind(name))
 
