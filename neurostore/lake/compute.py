@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from neurostore.lake.queryable import Shown
 
+# Tables of few rows, which the views read several times from a file per subject: a batch holds their rows in memory.
+_HELD = frozenset(("calibrations", "force_plates", "reviews", "source_events", "subjects", "trials"))
 _KEYS = "^(subject|session|trial|person|side|cycle|percent)$"
 
 
@@ -200,4 +202,19 @@ def _connect(lake: Shown, sessions: Collection[Session], n_threads: int | None) 
     if n_threads:
         connection.execute(f"SET threads = {int(n_threads)}")
     lake_sql.register(connection, states, ids)
+    for state in states:
+        if state.name in _HELD and state.files:
+            _hold(connection, state)
     return connection
+
+
+def _hold(connection: duckdb.DuckDBPyConnection, state: lake_sql.TableState) -> None:
+    """Replace a table's view of files by its rows. Where there are none, DuckDB plans a view of no rows away."""
+    name = lake_sql.quote(state.sql_name)
+    connection.execute(f"CREATE TABLE _held AS FROM {name}")
+    connection.execute(f"DROP VIEW {name}")
+    if connection.execute("SELECT 1 FROM _held LIMIT 1").fetchone():
+        connection.execute(f"ALTER TABLE _held RENAME TO {name}")
+    else:
+        connection.execute("DROP TABLE _held")
+        connection.execute(f"CREATE VIEW {name} AS\n{lake_sql.relation(replace(state, files=()))}")

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from neurostore import schema
 from neurostore.sql import views
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ SHARED: dict[str, tuple[str, ...]] = {
     "_kinetic_curves": ("_foot_motion", "_all_cycles"),
 }
 INPUTS = ("trials", "subjects", "reviews")  # tables whose rows of a session its results depend on
+# Views whose rows are those of one table: where that has none, they are not planned.
+_NEEDS = {"emg_envelopes": "emg"}
 _CYCLE = ("subject", "session", "trial", "person", "cycle", "side")
 _COMMENT = re.compile(r"--[^\n]*")
 _CHOICE = re.compile(r"getvariable\('(\w+)'\)")
@@ -182,6 +185,7 @@ def compute_together(
     has_plates : as of views.register.
     """
     chosen = views.texts_for(has_plates)
+    chosen |= {name: _no_rows(name) for name, table in _NEEDS.items() if name in names and _is_empty(connection, table)}
     texts = {name: chosen[name] for name in _behind_all(names, chosen)}
     views.register_base(connection, views.base_named(frozenset().union(*map(views.words_of, texts.values()))))
     views.fix_choices(connection, _made_choices(connection))
@@ -198,6 +202,16 @@ def compute_together(
             connection.execute(f"CREATE TABLE {views.quote(name)} AS\n{rows}")
         elif name in apart:
             views.create(connection, name, texts[name])
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {views.quote(table)} LIMIT 1").fetchone() is None
+
+
+def _no_rows(view: str) -> str:
+    """SQL with the columns of a declared view and no row."""
+    columns = ((c.name, schema.duckdb_type(schema.arrow_type(c.type))) for c in views.declared()[view].columns)
+    return f"SELECT {', '.join(f'NULL::{kind} AS {views.quote(name)}' for name, kind in columns)} WHERE false"
 
 
 def _read_by_macros(texts: dict[str, str], tables: Collection[str]) -> set[str]:
