@@ -10,7 +10,16 @@
 -- value is the largest velocity in m/s, positive upward; extremes closer to zero than 0.05 m/s are left out. A stride
 -- has several candidates; gait_events uses the one that belongs to the event of the coordinate method. Times are
 -- interpolated between frames: a parabola through three frames for minima, a line for 0.8 of the maximum.
-WITH peaks AS (
+WITH rows_needed AS ( -- maxima, frames in which the forefoot rises, minima: before the window, which sorts
+    SELECT *
+    FROM query_table(motion)
+    WHERE
+        peak_m_s IS NOT NULL
+        OR (forefoot_up_m_s > 0 AND forefoot_up_before < 0)
+        OR (middle_up_m_s < -0.05 AND middle_up_before > 0 AND middle_up_after >= 0)
+),
+
+peaks AS (
     SELECT
         subject,
         session,
@@ -29,7 +38,7 @@ WITH peaks AS (
             PARTITION BY subject, session, trial, person, side
             ORDER BY time_s ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
         ) AS forefoot_peak_m_s
-    FROM query_table(motion)
+    FROM rows_needed
 ),
 
 limited AS (

@@ -18,17 +18,19 @@ WITH stated AS (
         person,
         side,
         time_s,
-        before_s,
-        after_s,
         has_heel,
         first_s,
         last_s,
         heel_ahead_m,
-        heel_ahead_before,
-        heel_ahead_after,
         toe_ahead_m,
-        toe_ahead_before,
-        toe_ahead_after,
+        CASE
+            WHEN heel_ahead_before <= 0 AND heel_ahead_after <= 0
+                THEN time_s + _vertex_s(before_s, after_s, heel_ahead_before, heel_ahead_after)
+        END AS strike_s,
+        CASE
+            WHEN toe_ahead_before >= 0 AND toe_ahead_after >= 0
+                THEN time_s + _vertex_s(before_s, after_s, -toe_ahead_before, -toe_ahead_after)
+        END AS off_s,
         last_value(CASE WHEN state = 1 THEN time_s END IGNORE NULLS) OVER so_far_ AS ahead_s,
         last_value(CASE WHEN state = -1 THEN time_s END IGNORE NULLS) OVER so_far_ AS behind_s,
         last_value(CASE WHEN state = 0 THEN time_s END IGNORE NULLS) OVER so_far_ AS standing_s
@@ -65,29 +67,8 @@ extreme AS (
         any_value(first_s) AS first_s,
         any_value(last_s) AS last_s,
         CASE
-            WHEN is_ahead
-                THEN
-                    arg_max(
-                        {
-                            't': time_s,
-                            'a': before_s,
-                            'b': after_s,
-                            'ya': heel_ahead_before,
-                            'yb': heel_ahead_after
-                        },
-                        heel_ahead_m
-                    )
-            ELSE
-                arg_min(
-                    {
-                        't': time_s,
-                        'a': before_s,
-                        'b': after_s,
-                        'ya': -toe_ahead_before,
-                        'yb': -toe_ahead_after
-                    },
-                    toe_ahead_m
-                )
+            WHEN is_ahead THEN arg_max({ 'time_s': strike_s }, heel_ahead_m)
+            ELSE arg_min({ 'time_s': off_s }, toe_ahead_m)
         END AS peak
     FROM stretched
     GROUP BY subject, session, trial, person, side, since_s, is_ahead
@@ -100,9 +81,9 @@ SELECT
     person,
     side,
     CASE WHEN is_ahead THEN 'foot_strike' ELSE 'foot_off' END AS event,
-    peak.t + _vertex_s(peak.a, peak.b, peak.ya, peak.yb) AS time_s,
+    peak.time_s AS time_s,
     CASE WHEN is_ahead AND NOT has_heel THEN 'zeni_ankle' ELSE 'zeni' END AS method,
     first_s,
     last_s
 FROM extreme
-WHERE peak.ya <= 0 AND peak.yb <= 0
+WHERE peak.time_s IS NOT NULL
