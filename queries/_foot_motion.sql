@@ -126,13 +126,13 @@ beside AS (
         ),
         around_ AS (
             PARTITION BY subject, session, trial, person, side
-            ORDER BY time_s RANGE BETWEEN 1.5 PRECEDING AND 1.5 FOLLOWING
+            ORDER BY time_s ROWS BETWEEN n_earlier PRECEDING AND n_later FOLLOWING
         )
 ),
 
 placed AS (
     SELECT
-        * EXCLUDE (slower_m_s, back_m_s, travel_m_s, is_treadmill, span_s, is_seen),
+        * EXCLUDE (slower_m_s, back_m_s, travel_m_s, is_treadmill, span_s, is_seen, n_earlier, n_later),
         is_root_relative
         OR coalesce(is_treadmill, travel_m_s < _in_place_travel_m_s() AND back_m_s > _in_place_ground_m_s())
             AS is_in_place,

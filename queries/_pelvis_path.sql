@@ -91,6 +91,8 @@ around AS (
         avg(hips_x) OVER second_ AS facing_x,
         avg(hips_z) OVER second_ AS facing_z,
         lead(time_s) OVER frames_ - lag(time_s) OVER frames_ AS span_s,
+        count(*) OVER earlier_ - 1 AS n_earlier,
+        count(*) OVER later_ - 1 AS n_later,
         lag(left_heel) OVER frames_ AS left_heel_before,
         lead(left_heel) OVER frames_ AS left_heel_after,
         lag(left_toe) OVER frames_ AS left_toe_before,
@@ -109,6 +111,12 @@ around AS (
         second_ AS (
             PARTITION BY subject, session, trial, person ORDER BY time_s
             RANGE BETWEEN 0.5 PRECEDING AND 0.5 FOLLOWING
+        ),
+        earlier_ AS (
+            PARTITION BY subject, session, trial, person ORDER BY time_s RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW
+        ),
+        later_ AS (
+            PARTITION BY subject, session, trial, person ORDER BY time_s RANGE BETWEEN CURRENT ROW AND 1.5 FOLLOWING
         )
 ),
 
@@ -120,6 +128,8 @@ origin AS (
         person,
         time_s,
         span_s,
+        n_earlier,
+        n_later,
         is_treadmill,
         is_root_relative,
         hips_x,
@@ -217,6 +227,8 @@ SELECT
     person,
     time_s,
     span_s,
+    n_earlier,
+    n_later,
     is_treadmill,
     is_root_relative,
     left_foot,
