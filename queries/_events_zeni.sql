@@ -8,6 +8,7 @@
 -- contains one foot strike and each period behind one foot off, so that noise and pauses add no events. A range
 -- below 0.08 m is standing. Foot strikes are 27 to 50 ms before the operators' marks in laboratory files, so
 -- gait_events uses this method for detection, not for timing.
+-- strike_s and off_s are NULL in frames in which the heel or toe is not further than in the frames before and after.
 -- ahead_s, behind_s and standing_s are the times at which each state was last reached: the latest is the foot's
 -- state, the latest of the others names the period.
 WITH stated AS (

@@ -7,10 +7,10 @@
 -- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
 -- moves (above 0.15 m/s).
 -- heel_gain_m_s2 is the heel's upward acceleration.
--- All values that the methods need from other frames of the foot are computed here, because sorting the frames is most
--- of the work and two sorts serve all methods. <quantity>_before and <quantity>_after are differences: the frame before
--- or after, minus this frame. before_s, after_s: the same of the time. The columns of a method are explained in its
--- file.
+-- One sort of the frames serves all methods. <quantity>_before and <quantity>_after are differences: the frame before or
+-- after, minus this frame. before_s, after_s: the same of the time. heel_over_before, toe_over_before: of the frame
+-- before, computed from its speeds. Windows that one method needs alone are in its file, over the columns and rows that
+-- it needs: the columns here are many, and a window sorts all of them. The columns of a method are explained in its file.
 WITH slower AS (
     SELECT
         *,

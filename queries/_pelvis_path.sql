@@ -1,6 +1,7 @@
 -- One row: a frame of a person, with the position of the pelvis, the direction of progression, and both feet.
 -- Inputs: landmarks (mm), trials. Metres, seconds; x and z are horizontal, y is up. The points of the feet are
--- passed on in mm, with those of the frames before and after, so that one sort is enough.
+-- passed on in mm, with those of the frames before and after, so that one sort is enough. n_earlier and n_later are the
+-- numbers of frames within 1.5 s before and after, so that a window over these frames need not search for their times.
 -- forefoot_rise of a foot is the rise in mm, from the frame before to the frame after, of a point on the line from the
 -- ankle through the toe. Its distance from the ankle is _forefoot_share_of_leg() of leg length (both are averaged over
 -- the trial), or that of the toe if it is further away: see _events_vertical.

@@ -99,20 +99,20 @@ def test_a_foot_off_is_where_the_forefoot_rises_at_0_8_of_its_next_peak_velocity
     """0.8 of the second peak, 1 m/s, is half-way between the frames at 0.3 and 0.4 s; that of the first, 0.5, at 0.1 s."""
     walk = walker.walk(gait.normal(), n_strides=1)
     connection = view_builder.connect(only=["gait_events"], **view_builder.of_walk(walk))
-    up, next_peak = [0.0, 0.4, 0.5, 0.7, 0.9, 1.0, 0.9], [0.5, 0.5, 0.5, 1.0, 1.0, 1.0, None]
+    up, peaks = [0.0, 0.4, 0.5, 0.7, 0.9, 1.0, 0.9], [None, None, 0.5, None, None, 1.0, None]
     found = connection.execute(
         """
         WITH motion AS (
             SELECT
                 'S' AS subject, '' AS session, 'T' AS trial, 0 AS person, 'left' AS side, frame / 10 AS time_s,
                 -0.1 AS before_s, 0.1 AS after_s, 0.0 AS middle_up_m_s, 0.0 AS middle_up_before, 0.0 AS middle_up_after,
-                up AS forefoot_up_m_s, lag(up) OVER (ORDER BY frame) - up AS forefoot_up_before, peak AS forefoot_peak_m_s
+                up AS forefoot_up_m_s, lag(up) OVER (ORDER BY frame) - up AS forefoot_up_before, peak AS peak_m_s
             FROM (SELECT unnest(?) AS up, unnest(?) AS peak, unnest(range(7)) AS frame)
         )
 
         SELECT event, time_s, value FROM _events_vertical('motion') ORDER BY time_s
         """,
-        [up, next_peak],
+        [up, peaks],
     ).fetchall()
     assert [(event, value) for event, _, value in found] == [("foot_off", 0.5), ("foot_off", 1.0)]
     assert [time for _, time, _ in found] == pytest.approx([0.1, 0.35])
