@@ -39,7 +39,7 @@ from neurostore.ingest.readers.markers.assemble import (
     unit_mismatch,
     without_far,
 )
-from neurostore.ingest.readers.markers.people import subject_of
+from neurostore.ingest.readers.markers.people import by_person, subject_of
 from neurostore.ingest.readers.markers.up import judge_up
 from neurostore.ingest.readers.recorded_at import time_of
 from neurostore.ingest.readers.units import UNIT_MM, judged_unit
@@ -273,14 +273,13 @@ def _points_of_subject(
 ) -> tuple[list[_Point], str | None]:
     """The labelled points of one subject, and its name as the file gives it.
 
-    Labels may carry the subject as a prefix (``Subject:LASI``, ``Subject_LASI``). Of several subjects one is read
+    Labels may carry the subject as a prefix (:func:`by_person`). Of several subjects one is read
     (:func:`subject_of`); the others are noted.
     """
     labels = parameters.strings("POINT", "LABELS")[: layout.n_points]
     names = [n for n in parameters.strings("SUBJECTS", "NAMES") if n]
     n_unlabelled = layout.n_points - len(labels)
-    joined = [n for n in names if sum(w.lower().startswith(f"{n.lower()}_") for w in labels) > len(labels) // 4]
-    split = [_split(whole, joined) for whole in labels]
+    split = by_person(labels, notes, names)
     split = list(zip((p for p, _ in split), renamed([label for _, label in split], options, notes), strict=True))
     kept, note = named_or_numbered([label for _, label in split])
     notes += [note] if note else []
@@ -311,16 +310,6 @@ def _points_of_subject(
             f"the file names several subjects ({', '.join(names)}) and its labels do not show which subject they belong to"
         )
     return points, subject
-
-
-def _split(whole: str, subjects: list[str]) -> tuple[str, str]:
-    """(prefix, label) of a label as the file has it: before a colon, or one of the subjects and an underscore."""
-    prefix, _, label = whole.rpartition(":")
-    label = label.strip()
-    for name in subjects if not prefix else ():
-        if label.lower().startswith(f"{name.lower()}_"):
-            return name, label[len(name) + 1 :]
-    return prefix.strip(), label
 
 
 def _without_duplicates(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurostore.arrays import Floats
+from neurostore.arrays import Bools, Floats
 from neurostore.ingest.readers.c3d.parameters import Parameters, two_words
 
 _LEAST_STEP_S = 0.08  # mean time between two events; a run at 200 steps per minute has 0.15 s
@@ -22,8 +22,8 @@ def in_clock_of_frames(
     """
     start, end = (first_frame - 1) / rate_hz, (first_frame - 1 + n_frames) / rate_hz
 
-    def are_within(times: Floats) -> Floats:
-        within: Floats = (times >= start - 0.5 / rate_hz) & (times <= end)
+    def are_within(times: Floats) -> Bools:
+        within: Bools = (times >= start - 0.5 / rate_hz) & (times <= end)
         return within
 
     is_known = np.isfinite(seconds)

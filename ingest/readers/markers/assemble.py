@@ -17,7 +17,7 @@ from neurostore import skeleton as skeletons
 from neurostore.arrays import Floats
 from neurostore.errors import InputError, SkeletonError
 from neurostore.ingest import limits
-from neurostore.ingest.readers.markers.people import subject_of
+from neurostore.ingest.readers.markers.people import by_person, subject_of
 from neurostore.ingest.readers.markers.side_words import in_letters
 from neurostore.ingest.readers.units import UNIT_MM, extent_of, unit_of_extent
 from neurostore.ingest.recording import Poses, ReadOptions
@@ -86,9 +86,9 @@ def one_person(labels: Sequence[str], path: Path, options: ReadOptions, notes: l
 
     labels : ``Subject:LASI`` or ``LASI``; those without a subject belong to the one that is read.
     """
-    parts = [label.rpartition(":")[::2] for label in labels]
-    names = renamed([name.strip() for _, name in parts], options, notes)
-    subjects = [subject.strip() for subject, _ in parts]
+    parts = by_person(labels, notes)
+    names = renamed([name for _, name in parts], options, notes)
+    subjects = [subject for subject, _ in parts]
     kept, note = named_or_numbered(names)
     notes += [note] if note else []
     if not all(kept):
