@@ -127,7 +127,8 @@ def _described_as(function: Callable[..., Any] | None) -> Callable[[], None]:
 
 def main() -> None:
     """Run the command line and end the process with its exit status. Set NEUROSTORE_DEBUG=1 to see tracebacks."""
-    gc.set_threshold(20_000)  # Python's 700 objects suit programs that load fewer modules
+    if _asked() in END_AT_ONCE:
+        gc.set_threshold(20_000)  # modules are most of what it loads: looking for cycles after 700 objects finds none
     try:
         run()
     except SystemExit as ended:
