@@ -61,7 +61,7 @@ metres AS (
         (foot.own.toe_after.y - foot.own.toe_before.y) / (1e3 * span_s) AS toe_up_m_s,
         (foot.own.toe_after.z - foot.own.toe_before.z) / (1e3 * span_s) AS toe_z_m_s,
         foot.own.forefoot_rise / (1e3 * span_s) AS forefoot_up_m_s,
-        4 * (foot.own.heel_after.y - 2 * foot.own.heel.y + foot.own.heel_before.y) / (1e3 * span_s ^ 2)
+        4 * (foot.own.heel_after.y - 2 * foot.own.heel.y + foot.own.heel_before.y) / (1e3 * span_s * span_s)
             AS heel_gain_m_s2
     FROM sides
 ),

@@ -137,7 +137,7 @@ origin AS (
         hips_z,
         facing_x,
         facing_z,
-        sqrt(facing_x ^ 2 + facing_z ^ 2) AS facing_size,
+        sqrt(facing_x * facing_x + facing_z * facing_z) AS facing_size,
         place,
         place_before,
         place_after,
@@ -193,13 +193,13 @@ moved AS (
 weighed AS (
     SELECT
         *,
-        sqrt(velocity_x ^ 2 + velocity_z ^ 2) AS speed_m_s,
+        sqrt(velocity_x * velocity_x + velocity_z * velocity_z) AS speed_m_s,
         CASE
             WHEN facing_size IS NULL THEN 0
             WHEN coalesce(is_treadmill, false) OR is_root_relative THEN 1
             ELSE greatest(
                 least(
-                    (_faces_walk_m_s() - sqrt(velocity_x ^ 2 + velocity_z ^ 2))
+                    (_faces_walk_m_s() - sqrt(velocity_x * velocity_x + velocity_z * velocity_z))
                     / (_faces_walk_m_s() - _faces_pelvis_m_s()),
                     1
                 ),
@@ -246,6 +246,6 @@ SELECT
     speed_m_s,
     hips_x,
     hips_z,
-    direction_x / nullif(sqrt(direction_x ^ 2 + direction_z ^ 2), 0) AS forward_x,
-    direction_z / nullif(sqrt(direction_x ^ 2 + direction_z ^ 2), 0) AS forward_z
+    direction_x / nullif(sqrt(direction_x * direction_x + direction_z * direction_z), 0) AS forward_x,
+    direction_z / nullif(sqrt(direction_x * direction_x + direction_z * direction_z), 0) AS forward_z
 FROM directed

@@ -34,9 +34,11 @@ CREATE OR REPLACE MACRO _dot(a, b) AS a.x * b.x + a.y * b.y + a.z * b.z;
 CREATE OR REPLACE MACRO _cross(a, b) AS {
     'x': a.y * b.z - a.z * b.y, 'y': a.z * b.x - a.x * b.z, 'z': a.x * b.y - a.y * b.x
 };
--- The distance between two points; the difference of two lengths in percent of their mean; the component of a along b,
--- which may have any length.
-CREATE OR REPLACE MACRO _distance(a, b) AS sqrt((b.x - a.x) ^ 2 + (b.y - a.y) ^ 2 + (b.z - a.z) ^ 2);
+-- The distance between two points (by products, because x ^ 2 takes seven times as long in DuckDB 2.0.1); the difference
+-- of two lengths in percent of their mean; the component of a along b, which may have any length.
+CREATE OR REPLACE MACRO _distance(a, b) AS sqrt(
+    (b.x - a.x)::DOUBLE * (b.x - a.x) + (b.y - a.y)::DOUBLE * (b.y - a.y) + (b.z - a.z)::DOUBLE * (b.z - a.z)
+);
 CREATE OR REPLACE MACRO _difference_pct(a, b) AS 200.0 * abs(a - b) / nullif(a + b, 0);
 CREATE OR REPLACE MACRO _part_along(a, b) AS _dot(a, b) / nullif(sqrt(b.x ^ 2 + b.y ^ 2 + b.z ^ 2), 0);
 

@@ -3,7 +3,7 @@
 
 -- The speed of heel or toe in the plane of progression, relative to a ground that moves backward.
 CREATE OR REPLACE MACRO _over_ground_m_s(forward_m_s, up_m_s, ground_m_s) AS
-sqrt((forward_m_s + ground_m_s) ^ 2 + up_m_s ^ 2);
+sqrt((forward_m_s + ground_m_s) * (forward_m_s + ground_m_s) + up_m_s * up_m_s);
 -- A heel that is slower has stopped; an ankle in its place still moves while the foot rolls over the heel.
 CREATE OR REPLACE MACRO _heel_limit_m_s(has_heel, walking_m_s) AS greatest(
     CASE
