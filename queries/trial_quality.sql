@@ -121,6 +121,7 @@ SELECT
             OR is_lying
             OR contradicting_plates IS NOT NULL
             OR has_doubtful_plates
+            OR carried_pct NOT BETWEEN _hardly_carried_pct() AND _most_carried_pct()
             THEN 'Check first.'
         WHEN is_static THEN 'A static trial: for calibration, no gait.'
         WHEN n_cycles = 0 THEN 'No gait cycle found.'

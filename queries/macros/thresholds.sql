@@ -121,6 +121,8 @@ CREATE OR REPLACE MACRO _most_beyond_edge_pct() AS 10;
 CREATE OR REPLACE MACRO _least_carried_pct() AS 90;
 -- Feet cannot carry more than the weight over whole cycles: the mass is wrong, percent.
 CREATE OR REPLACE MACRO _most_carried_pct() AS 110;
+-- If they carry less, or more than the above, moments per kilogram are doubtful (a mass in pounds: 45 %), percent.
+CREATE OR REPLACE MACRO _hardly_carried_pct() AS 60;
 -- The heel has stopped when it is slower than this share of the walking speed (six laboratories, docs/gait.md).
 CREATE OR REPLACE MACRO _heel_stopped_share() AS 0.4;
 -- The heel has stopped when it is slower than this, however fast the walk, metres per second.

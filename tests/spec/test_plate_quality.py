@@ -37,6 +37,9 @@ DEFECTS = {
     "other side": {"side": "right"},
 }
 
+#: walks of a whole body, of whose weight the platforms carry this share
+WALKS = {"with a stick": {"carried": 0.7}, "in pounds": {"carried": 0.4536}, "too light": {"carried": 1.2}}
+
 
 def _plate_frames(trial: str, drift: float, cop: tuple[float, float]) -> list[dict[str, Any]]:
     force = drift * np.arange(N) / N - drift / 2
@@ -66,7 +69,7 @@ def _curves(trial: str, carried: float) -> list[dict[str, Any]]:
 def rows() -> dict[str, dict[str, Any]]:
     walk = walker.walk(gait.normal(), n_strides=2, rate_hz=RATE_HZ)
     parts, frames, curves, plates = [], [], [], []
-    for trial, changes in DEFECTS.items():
+    for trial, changes in (DEFECTS | WALKS).items():
         made = {**CLEAN, **changes}
         parts.append(view_builder.of_walk(walk, trial=trial))
         heel = np.tile([made["foot"][0], 40.0, made["foot"][1]], (N, 1))
@@ -75,7 +78,8 @@ def rows() -> dict[str, dict[str, Any]]:
             points |= {
                 f"right_{name}": at + np.array([0, 0, 500.0]) for name, at in (("heel", heel), ("toe", heel + 180.0))
             }
-        parts[-1]["landmarks"] = view_builder.landmarks(np.arange(N) / RATE_HZ, points, trial=trial)
+        if trial not in WALKS:
+            parts[-1]["landmarks"] = view_builder.landmarks(np.arange(N) / RATE_HZ, points, trial=trial)
         frames += _plate_frames(trial, made["drift"], made["cop"])
         curves += _curves(trial, made["carried"])
         plates.append(
@@ -130,6 +134,12 @@ def test_a_platform_that_contradicts_the_person_gives_no_force_and_a_trial_to_ch
     assert rows["clean"]["reasons"] == [None]
     assert rows["turned"]["reasons"] == ["plate contradicts the body"]
     assert rows["turned"]["verdict"].startswith("Check first.")
+
+
+def test_a_body_mass_that_the_platforms_contradict_is_to_be_checked(rows):
+    """A stick may carry a third of the weight; 45 % is a mass in pounds, and nobody weighs more than all."""
+    is_doubted = {trial: rows[trial]["verdict"].startswith("Check first.") for trial in WALKS}
+    assert is_doubted == {"with a stick": False, "in pounds": True, "too light": True}
 
 
 def test_a_platform_that_states_the_side_of_the_other_foot_gives_no_force(rows):
