@@ -40,7 +40,7 @@ from neurostore.ingest.readers.units import UNIT_MM, judged_unit
 from neurostore.ingest.recording import ForcePlate, ReadOptions, Recording, SourceEvent, Step
 from neurostore.wording import listed
 
-VERSION = 1
+VERSION = 2
 MOST_FOLDERS_UP = 4
 # Letter of SpatialAxes -> (our axis, sign): x forward, y up, z right.
 _LETTERS = {

@@ -26,7 +26,7 @@ from neurostore.ingest.readers.text_table import numbers, read_bytes
 from neurostore.ingest.recording import ReadOptions, Recording, SourceAngle, Step
 from neurostore.wording import listed
 
-VERSION = 1
+VERSION = 2
 
 #: types of Motive's columns: markers seen by cameras, and markers where its model of the body expects them
 _MEASURED, _EXPECTED = ("marker",), ("marker constraint", "bone marker", "skeleton marker", "rigid body marker")

@@ -34,7 +34,7 @@ from neurostore.ingest.recording import ReadOptions, Recording, Step
 from neurostore.wording import listed
 
 _PLANE_MM = 1.0  # markers nearer to a plane than this have no depth
-VERSION = 4
+VERSION = 5
 _SAME_RATE = 0.05  # DataRate may be nominal (30 for 29.97) or a mean over uneven times
 
 
