@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from numba import njit
+from numba.core.options import DefaultOptions
 
 
 def kernel(
-    function: Callable[..., Any], *, error_model: Literal["python", "numpy"] = "python", sources: str = ""
+    function: Callable[..., Any],
+    *,
+    error_model: Literal["python", "numpy"] = "python",
+    sources: str = "",
+    counts_references: bool = True,
 ) -> Any:
     """``numba.njit`` without the GIL, with the compiled code cached where some cache folder can be written.
 
@@ -24,11 +29,17 @@ def kernel(
     error_model : ``python`` (division by zero raises) or ``numpy`` (it gives inf or NaN).
     sources : hash of the files whose kernels this one calls. numba drops a cached function when its own file has
         changed, not when a function that it calls has; with a hash it is dropped when the hash changes.
+    counts_references : whether numba counts references to the arrays that the function uses. Counting is atomic and takes
+        longer than the arithmetic of a small function with many arrays. A function can do without if it makes no array
+        and calls none that does; numba refuses to compile others.
     """
+    options: dict[str, Any] = {"nogil": True, "error_model": error_model}
+    if not counts_references and hasattr(DefaultOptions, "_nrt"):
+        options["_nrt"] = False  # has no public name
     try:
-        compiled = njit(nogil=True, cache=True, error_model=error_model)(function)
+        compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder to cache in
-        return njit(nogil=True, error_model=error_model)(function)
+        return njit(**options)(function)
     file: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         if sources:

@@ -148,13 +148,14 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
     root = set(tree.arrays.column_q[: tree.arrays.column_start[1]].tolist()) if tree.n_nodes else set()
     limbs = np.array([i for i in tree.arrays.free if i not in root], np.int64)
     total = prepared.weight.sum(axis=1) + prepared.turn_weight.sum(axis=1)
+    tried: dict[int, float] = {}  # frames that were no better, and their cost
     for _ in range(ESCAPES):
         q, _, cost, steps = result
         mean = np.where(steps > 0, cost / np.where(total > 0, total, 1.0), 0.0)
         parts = np.array_split(np.arange(len(mean)), min(len(mean), PARTS))
         worst = sorted((int(part[np.argmax(mean[part])]) for part in parts), key=lambda t: -mean[t])
         least = max(SETTLED_M**2, float(np.median(mean)))
-        worst = [t for t in worst if mean[t] >= least]
+        worst = [t for t in worst if mean[t] >= least and tried.get(t) != cost[t]]
         better = None
         for t in worst:
             guess = q[t].copy()
@@ -163,6 +164,7 @@ def _escape(prepared: Prepared, result: list[Array]) -> None:
             if solved[2][0] < 0.8 * cost[t]:
                 better = (t, solved[0][0])
                 break
+            tried[t] = cost[t]
         if better is None:
             return
         for towards in (1, -1):

@@ -13,24 +13,26 @@ from __future__ import annotations
 
 import math
 
-from .kernels import kernel
+from .kernels import inner
 
 
-@kernel
-def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force, moment):
+@inner
+def gather_targets(part, r, p, points, at, weight, miss, turns, to, turn_weight, inertia, force, moment):
     """Weighted sum of squares of one frame; inertia (B, 10), force (B, 6) and moment (B, 9) of each node's own targets.
 
     moment is the sum of place times force, row by row: what second derivatives need.
 
-    points : (node (M,), place (M, 3)) of the model's markers; at (M, 3) their targets and weight (M,), 0 for missing.
+    part : nodes, free coordinates and points of the whole body or of a limb, each as first and last + 1; only these are
+        summed. points : (node (M,), place (M, 3)) of the model's markers; at (M, 3) their targets and weight (M,), 0 for missing.
     turns : (node (K,), rotation (K, 3, 3)); to (K, 3, 3) and turn_weight (K,) likewise. miss (M,) gets the distances.
     """
     node, local = points
     cost = 0.0
-    inertia[:] = 0.0
-    force[:] = 0.0
-    moment[:] = 0.0
-    for m in range(node.size):
+    first, last, _, _, first_point, last_point = part
+    inertia[first:last] = 0.0
+    force[first:last] = 0.0
+    moment[first:last] = 0.0
+    for m in range(first_point, last_point):
         w = weight[m]
         if w == 0.0:
             continue
@@ -75,18 +77,18 @@ def gather_targets(r, p, points, at, weight, miss, turns, to, turn_weight, inert
         moment[b, 7] += z * fy
         moment[b, 8] += z * fz
     if turns[0].size:
-        cost += _gather_turns(r, turns, to, turn_weight, inertia, force)
+        cost += _gather_turns(first, last, r, turns, to, turn_weight, inertia, force)
     return cost
 
 
-@kernel
-def _gather_turns(r, turns, to, weight, inertia, force):
+@inner
+def _gather_turns(first, last, r, turns, to, weight, inertia, force):
     """Rotation targets: residual = rotation vector that takes the body to its target, in the lab."""
     node, local = turns
     cost = 0.0
     for k in range(node.size):
         w, b = weight[k], node[k]
-        if w == 0.0 or b < 0:
+        if w == 0.0 or b < first or b >= last:
             continue
         # to @ (r @ local).T, written out because products of small arrays allocate memory
         trace, x, y, z = 0.0, 0.0, 0.0, 0.0
@@ -113,16 +115,26 @@ def _gather_turns(r, turns, to, weight, inertia, force):
     return cost
 
 
-@kernel
-def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inertia, force, moment, is_newton, h, g):
+@inner
+def held_above(tree, part):
+    """Number of columns above a limb, which are held; 0 for the whole body."""
+    first, last = part[0], part[1]
+    return 0 if last - first == tree.parent.size else tree.ancestor_start[first + 1] - tree.ancestor_start[first]
+
+
+@inner
+def normal_columns(tree, part, screws, inertia, force, moment, is_newton, h, g):
     """Matrix h (C, C), lower part, and right side g (C,) from the nodes' targets, whose sums become composite.
 
     With is_newton the second derivatives of the points times their residuals are taken off: turning i before j moves a
     point by turn_i x (motion_j at the point). Curvature of a coordinate's own functions is left out.
     """
-    for b in range(parent.size - 1, -1, -1):
+    parent, column_start, ancestor_start, ancestor = tree.parent, tree.column_start, tree.ancestor_start, tree.ancestor
+    first, last = part[0], part[1]
+    n_above = held_above(tree, part)
+    for b in range(last - 1, first - 1, -1):
         up = parent[b]
-        if up >= 0:
+        if up >= first:
             for k in range(10):
                 inertia[up, k] += inertia[b, k]
             for k in range(6):
@@ -161,7 +173,7 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
                 )  # fmt: skip
                 if turns:  # a joint does not rotate its own translations
                     h[c, d] -= screws[d, 0] * sx + screws[d, 1] * sy + screws[d, 2] * sz
-            for k in range(ancestor_start[b], ancestor_start[b + 1]):
+            for k in range(ancestor_start[b] + n_above, ancestor_start[b + 1]):
                 d = ancestor[k]
                 h[c, d] = (
                     screws[d, 0] * (nx - sx) + screws[d, 1] * (ny - sy) + screws[d, 2] * (nz - sz)
@@ -169,13 +181,16 @@ def normal_columns(parent, column_start, ancestor_start, ancestor, screws, inert
                 )  # fmt: skip
 
 
-@kernel
-def to_free(
-    n_dependent, parent, column_start, column_q, ancestor_start, ancestor, gather_start, gather, pull, h, g, a, y
-):
+@inner
+def to_free(tree, part, pull, h, g, a, y):
     """a (U, U), lower part, and y (U,): the columns' equations h, g in the free coordinates, couplers followed."""
-    if n_dependent == 0:  # every column is a free coordinate or none, in the same order
-        for b in range(parent.size):
+    parent, column_start, column_q = tree.parent, tree.column_start, tree.column_q
+    ancestor_start, ancestor, gather_start, gather = tree.ancestor_start, tree.ancestor, tree.gather_start, tree.gather
+    first, last = part[0], part[1]
+    n_above = held_above(tree, part)
+    if tree.dependent.size == 0 or last - first < parent.size:
+        # every column is a free coordinate or none, in the same order; in a limb always
+        for b in range(first, last):
             for c in range(column_start[b], column_start[b + 1]):
                 if gather_start[c] == gather_start[c + 1]:
                     continue
@@ -184,7 +199,7 @@ def to_free(
                 for d in range(column_start[b], c + 1):
                     if gather_start[d] < gather_start[d + 1]:
                         a[u, gather[gather_start[d]]] = h[c, d]
-                for k in range(ancestor_start[b], ancestor_start[b + 1]):
+                for k in range(ancestor_start[b] + n_above, ancestor_start[b + 1]):
                     d = ancestor[k]
                     if gather_start[d] < gather_start[d + 1]:
                         a[u, gather[gather_start[d]]] = h[c, d]
@@ -203,7 +218,7 @@ def to_free(
                 _add_pair(c, ancestor[k], c0, c1, column_q, gather_start, gather, pull, h, a)
 
 
-@kernel
+@inner
 def _add_pair(c, d, c0, c1, column_q, gather_start, gather, pull, h, a):
     value = h[c, d]
     d0, d1 = gather_start[d], gather_start[d + 1]

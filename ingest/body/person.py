@@ -29,7 +29,7 @@ from .scaling import checked_factors, words
 from .sockets import body_fixed_angles
 
 NAME = "neurostore_person"
-VERSION = 9
+VERSION = 10
 MASS_KG = 73.0
 #: half the distance of the hip centres, and mid-ASIS over the middle of the hips (Harrington 2007), metres
 _HIP_Z, _ASIS_X, _ASIS_Y, _ASIS_Z = 0.0865, 0.0459, 0.0829, 0.12

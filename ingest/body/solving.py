@@ -21,7 +21,8 @@ def solve_from(prepared: Prepared, start: Floats, max_steps: int = MAX_STEPS) ->
     fit_kernels.fit_frames(
         tree.arrays,
         prepared.n_axes,
-        (tree.row_start, tree.row),
+        tree.pattern,
+        tree.limbs,
         (tree.q_low, tree.q_high, tree.q_whole),
         np.asarray(start, dtype=float),
         q,

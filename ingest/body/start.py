@@ -24,6 +24,8 @@ from .targets import Prepared
 _FOUND_M = 0.002
 #: m: a fit that misses by less is near the best one; building a pose up takes as long as 100 frames
 _NEAR_M = 0.01
+#: share of the cost below which another pose is taken as better
+_BETTER = 0.95
 #: targets of points that place a body
 _LEAST_POINTS = 3
 #: steps of a start of one joint, and of the whole body
@@ -54,8 +56,8 @@ def begin(one: Prepared, enough_m: float = 0.0) -> Floats:
         if guess is None and cost <= _NEAR_M**2 * total:
             continue
         q, _, found, _ = solve_from(one, built_up(one, guesses[0]) if guess is None else guess, _BODY_STEPS)
-        # the first (default) pose is kept unless another one is clearly better
-        if k == 0 or found[0] < 0.9 * cost:
+        # the first (default) pose is kept unless another one is better
+        if k == 0 or found[0] < _BETTER * cost:
             best, cost = q[0], float(found[0])
     out = best.copy()
     for i in np.flatnonzero(tree.q_whole):

@@ -7,7 +7,7 @@ fixed placements, so that a frame costs no more than necessary.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from neurostore.arrays import Bools, Floats, Ints
 from neurostore.errors import UsageError
 
 from .functions import CONSTANT, IDENTITY, ITSELF
+from .limbs import limbs_of, own_rows
 from .limits import limits
 from .model import GROUND, Axis, Coupler, Joint, Model, Placement
 
@@ -73,7 +74,8 @@ class Tree:
     ----------
     arrays : what the kernels take.
     names : Q coordinates in the model's order. q_default, q_low, q_high : (Q,), limits infinite where not clamped. q_whole : (Q,) 2π for coordinates whose values are equivalent after whole turns, else 0.
-    row_start, row : for each free coordinate the earlier ones its normal equations and their factors touch.
+    pattern : (row_start (U + 1,), row_own (U,), row), for each free coordinate the earlier ones that its normal equations
+        and their factors touch, and where those of its own limb begin. limbs : see limbs.limbs_of.
     body_node : body -> node, -1 the ground. body_place : body -> its frame in the node.
     """
 
@@ -83,8 +85,8 @@ class Tree:
     q_low: Floats
     q_high: Floats
     q_whole: Floats
-    row_start: Ints
-    row: Ints
+    pattern: tuple[Ints, Ints, Ints]
+    limbs: Ints
     body_node: dict[str, int]
     body_place: dict[str, Placement]
 
@@ -123,15 +125,26 @@ def _build(model: Model, seen: Sequence[str] | None) -> Tree:
     still -= set(dependents)
     at = {c.name: i for i, c in enumerate(model.coordinates)}
     builder = _Builder(model, at, {n: by_name[n].default for n in still})
-    for joint in model.joints:
-        backward = joint.name in model.reversed_joints
-        far = joint.parent if backward else joint.child
-        if far in needed:
+    for joint, backward in _depth_first(model):
+        if (joint.parent if backward else joint.child) in needed:
             builder.add(joint, backward)
     order = _coupler_order([c for c in model.couplers if _is_used(c, builder, at, model.couplers)])
     for coupler in order:
         builder.add_function(Axis(np.zeros(3), coupler.function, coupler.independents, False), None)
     return builder.tree(order, dependents, still)
+
+
+def _depth_first(model: Model) -> Iterator[tuple[Joint, bool]]:
+    """Joints and whether each is reversed, from the ground; all that hangs on one comes before its next sibling."""
+    hung: dict[str, list[tuple[Joint, bool]]] = {}
+    for joint in model.joints:
+        backward = joint.name in model.reversed_joints
+        hung.setdefault(joint.child if backward else joint.parent, []).append((joint, backward))
+    waiting = hung.get(GROUND, [])[::-1]
+    while waiting:
+        joint, backward = waiting.pop()
+        yield joint, backward
+        waiting += hung.get(joint.parent if backward else joint.child, [])[::-1]
 
 
 def _needed(model: Model, seen: Sequence[str] | None) -> set[str]:
@@ -256,6 +269,7 @@ class _Builder:
         gather_start, gather = self._gather(order, free)
         own = tuple(tuple(self._columns(node)) for node in range(len(self.parent)))
         row_start, row = _pattern(tuple(map(tuple, above)), own, tuple(gather_start), tuple(gather), len(free))
+        limbs = limbs_of(self.parent, self.column_start, gather_start, gather, len(free))
         limit = limits(coordinates, order)
         n = len(self.parent)
         arrays = Arrays(
@@ -290,8 +304,9 @@ class _Builder:
             q_low=limit[:, 0].copy(),
             q_high=limit[:, 1].copy(),
             q_whole=self._whole_turns(limit),
-            row_start=np.array(row_start, np.int64),
-            row=np.array(row, np.int64),
+            # unsigned, so that the kernels do not look for negative indices
+            pattern=(np.array(row_start, np.int64), own_rows(limbs, row_start, row), np.array(row, np.uint64)),
+            limbs=limbs,
             body_node=self.node,
             body_place=self.place,
         )

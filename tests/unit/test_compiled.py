@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 
 import numpy as np
 import pytest
+from numba import config
+from numba.core.errors import NumbaError
+
+from neurostore.compiled import kernel
 
 SOURCE = """
 from neurostore.compiled import kernel
@@ -70,3 +75,24 @@ def test_code_of_earlier_sources_is_removed(total, tmp_path):
     (tmp_path / "sums.py").write_text(SOURCE.replace("+=", "-="))
     assert total()(np.ones(8)) == -6
     assert len(list((tmp_path / "__pycache__").glob("sums.total-*.nbc"))) == 1
+
+
+def test_a_function_that_counts_no_references_cannot_make_an_array():
+    """Its memory would never be freed: numba says so instead of leaking."""
+    inner = partial(kernel, counts_references=False)
+
+    @inner
+    def total(values):
+        result = 0.0
+        for value in values[1:]:
+            result += value
+        return result
+
+    @inner
+    def doubled(values):
+        return (values * 2).sum()
+
+    assert total(np.ones(8)) == 7
+    if not config.DISABLE_JIT:
+        with pytest.raises(NumbaError):
+            doubled(np.ones(8))

@@ -15,6 +15,7 @@ from neurostore.ingest.body.inverse import fit
 from neurostore.ingest.body.osim import read_model
 from neurostore.ingest.body.person import person
 from neurostore.ingest.body.targets import Targets, prepare
+from neurostore.ingest.body.tree import build_tree
 from neurostore.ingest.body.unknown import equations
 
 EVERY = Path(__file__).parent / "every_joint.osim"
@@ -185,6 +186,37 @@ def test_few_markers_take_few_steps():
     strict = fit(model, Targets({n: places[:, k] for k, n in enumerate(names)}), tolerance=1e-9)
     assert found.steps.mean() < 6.5
     np.testing.assert_allclose(found.rms_m, strict.rms_m, rtol=1e-3)
+
+
+def test_straight_arms_with_few_markers_take_few_steps():
+    """One noisy point at each elbow and wrist: 8.4 steps of the whole body per frame, before arms were solved by themselves."""
+    model = person()
+    ends = ("hip", "knee", "ankle", "toe", "heel", "shoulder", "elbow", "wrist")
+    names = [m.name for m in model.markers if m.name.endswith(ends)]
+    rng = np.random.default_rng(0)
+    phase, rate = rng.uniform(0, 6, len(model.coordinates)), rng.uniform(0.3, 1.0, len(model.coordinates))
+    values = 0.3 * np.sin(2 * np.pi * rate * np.arange(60)[:, None] / 100 + phase)
+    elbows = [i for i, n in enumerate(model.coordinate_names) if n.startswith("elbow")]
+    values[:, elbows] = 0.1 * np.abs(values[:, elbows])
+    places = marker_places(model, values, names)
+    places = places + rng.normal(size=places.shape) * 0.006
+    found = fit(model, Targets({n: places[:, k] for k, n in enumerate(names)}))
+    assert found.steps.mean() < 7
+    assert found.rms_m.mean() < 0.0064
+    at = marker_places(model, found.filled, list(found.markers))
+    apart = np.linalg.norm(at - places[:, [names.index(n) for n in found.markers]], axis=2)
+    np.testing.assert_allclose(found.distances_m, apart, atol=2e-4)
+
+
+def test_limbs_are_parts_that_can_be_solved_by_themselves():
+    tree = build_tree(person())
+    of = [{tree.names[tree.arrays.free[u]] for u in range(first, last)} for _, _, first, last in tree.limbs]
+    arm = {"arm_flex_l", "arm_add_l", "arm_rot_l", "elbow_flex_l", "pro_sup_l"}
+    leg = {"hip_flexion_l", "hip_adduction_l", "hip_rotation_l", "knee_angle_l", "ankle_angle_l", "subtalar_angle_l"}
+    neck = {"neck_extension", "neck_bending", "neck_rotation"}
+    assert sorted(map(sorted, of)) == sorted(
+        sorted(n) for n in (arm, leg, neck, *({c[:-1] + "r" for c in limb} for limb in (arm, leg)))
+    )
 
 
 def test_first_poses_anywhere_in_the_joints_ranges_are_found():
