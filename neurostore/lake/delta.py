@@ -371,8 +371,11 @@ def _merged(
 
 
 def stored_tables(root: str) -> list[str]:
-    """Every declared table that has a log, whether a version names it or not; foreign folders are not tables."""
+    """Every declared table that has a log, whether a version names it or not; foreign folders are not tables.
+
+    Nor is one whose first entry was being written when its writer died.
+    """
     here = (f.path for f in storage.list_files(root, logs=True) if "/_delta_log/" in f.path)
-    logged = (path for path in here if not contents.is_strange(path))
+    logged = (path for path in here if not contents.is_strange(path) and not contents.is_temporary(path))
     names = {(declarations.table_of(path), path.partition("/_delta_log/")[0]) for path in logged}
     return sorted(name for name, folder in names if name == folder and name is not None)

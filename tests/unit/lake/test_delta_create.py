@@ -9,7 +9,10 @@ import pytest
 from deltalake import DeltaTable
 
 from neurostore import schema
+from neurostore.api import Lake
 from neurostore.lake import delta
+from neurostore.storage import temporary
+from neurostore.upkeep.verify import verify
 
 CHANGING = {"id", "createdTime"}
 
@@ -43,3 +46,12 @@ def test_a_table_that_is_there_stays(tmp_path: Path) -> None:
     delta.create(str(tmp_path), "subjects", declared.arrow(), declared.partition)
     assert _entry(tmp_path / "subjects") == first
     assert delta.open_table(str(tmp_path), "subjects").version() == 0
+
+
+def test_a_table_whose_first_entry_was_being_written_when_its_writer_died_is_not_there(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake").path
+    entry = Path(lake, "results", "trial_quality", "_delta_log", f"{0:020d}.json")
+    entry.parent.mkdir(parents=True)
+    Path(temporary.name_beside(str(entry))).write_bytes(b"{")
+    assert "results/trial_quality" not in delta.stored_tables(lake)
+    assert verify(lake).is_clean
