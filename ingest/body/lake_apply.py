@@ -91,7 +91,7 @@ class _Sessions:
         if step is None:
             return False
         if "own_model" not in step["parameters"]:
-            scale = next((s["parameters"] for s in steps_of(row) if s["name"] == "body_scale"), {})
+            scale: dict[str, Any] = next((s["parameters"] for s in steps_of(row) if s["name"] == "body_scale"), {})
             given = static_lengths(row["kind"], static_choice.given_by(self.others(row)))
             if step["version"] != VERSION or scale.get("static_mm", {}) != given:
                 return False

@@ -220,7 +220,7 @@ def _read_by_macros(texts: dict[str, str], tables: Collection[str]) -> set[str]:
     return views.behind(macros, lambda one: () if one in tables and one not in macros else _named(one, texts))
 
 
-def _named(name: str, texts: dict[str, str]) -> set[str]:
+def _named(name: str, texts: dict[str, str]) -> frozenset[str]:
     return (views.words_of(texts[name]) & texts.keys()) - {name}
 
 
