@@ -32,7 +32,9 @@ def save(
     tensors = {f"model.{k}": v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     tensors |= {f"run.{k}": v.detach().cpu().contiguous() for k, v in (extra or {}).items()}
     description = {"format": FORMAT, "model": model.config.to_dict(), **about}
-    content = serialise(tensors, metadata={"neurostore": json.dumps(description, sort_keys=True)})
+    content = serialise(
+        tensors, metadata={"neurostore": json.dumps(description, sort_keys=True, separators=(",", ":"))}
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary.replacing(path) as work:
         work.write_bytes(content)

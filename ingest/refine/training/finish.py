@@ -41,4 +41,7 @@ def _noise() -> dict[str, Any]:
 
     from neurostore.ingest.refine.training.evaluate import PROTOCOLS
 
-    return {name: asdict(PROTOCOLS[name]) for name in ("independent", "correlated", "measured")}
+    noise = {name: asdict(PROTOCOLS[name]) for name in ("independent", "correlated", "measured")}
+    bones = noise["measured"]["bones"]
+    noise["measured"]["bones"] = {part: list(error.values()) for part, error in bones.items()}
+    return noise
