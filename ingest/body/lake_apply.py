@@ -91,9 +91,9 @@ class _Sessions:
         if step is None:
             return False
         if "own_model" not in step["parameters"]:
-            scale: dict[str, Any] = next((s["parameters"] for s in steps_of(row) if s["name"] == "body_scale"), {})
+            scaled = [s["parameters"] for s in steps_of(row) if s["name"] == "body_scale"]
             given = static_lengths(row["kind"], static_choice.given_by(self.others(row)))
-            if step["version"] != VERSION or scale.get("static_mm", {}) != given:
+            if step["version"] != VERSION or [p.get("static_mm", {}) for p in scaled] != [given]:
                 return False
         if row["kind"] == "static" and dict(row["table_rows"]).get("calibrations"):
             self.add(row, calibrations_of({"calibrations": trial_rows(lake, "calibrations", row)}))

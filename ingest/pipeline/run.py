@@ -208,6 +208,19 @@ class Run:
                     f"{len(files)} trials have identical files: {listed(map(key_text, files.values()))}; each is counted separately"
                 )
 
+    def say_lost_bodies(self) -> None:
+        """Report trials whose body is gone, because they were read again without one being asked for."""
+        if self.settings.body:
+            return
+        lost = [
+            key for key in self._done if dict((self.state.rows.get(key) or {}).get("table_rows") or ()).get("body_fit")
+        ]
+        if lost:
+            self.report.warnings.append(
+                f"read again without --body, so their fitted body is gone: {listed(map(key_text, lost))}; "
+                "`neurostore body apply` fits one"
+            )
+
     def _say_gone(self, what: str, keys: list[Key]) -> None:
         if keys:
             sentence = f"in the lake but {what}: {listed(map(key_text, keys))}; --prune removes them"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -106,3 +107,15 @@ def test_a_body_with_other_static_lengths_is_not_done(lakes):
 def test_an_ingest_leaves_what_was_applied(lakes):
     report = ingest(lakes[1].parent / "cohort", lakes[1], n_workers=1)
     assert len(report.skipped) == 3
+    assert not report.warnings
+
+
+def test_a_body_that_is_lost_is_reported(lakes, tmp_path):
+    cohort = shutil.copytree(lakes[1].parent / "cohort", tmp_path / "cohort")
+    lake = shutil.copytree(lakes[1], tmp_path / "lake")
+    (cohort / "S2" / "walk.poses.json").unlink()
+    with (cohort / "S1" / "a_walk.trc").open("a") as file:
+        file.write("\n")  # a changed file is read again
+    report = ingest(cohort, lake, n_workers=1)
+    (warning,) = [w for w in report.warnings if "fitted body is gone" in w]
+    assert "S1/a_walk; `neurostore body apply`" in warning
