@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from neurostore.ingest.landmarks import Landmarks
 from neurostore.ingest.recording import Calibration, Step
 from neurostore.wording import counted
 
+from .believed import believed, bridged
 from .contact import HELD, hold_feet
 from .forward import forward, markers_of, places_on
 from .inverse import fit
@@ -24,6 +24,7 @@ from .person import NAME, SEGMENTS, VERSION, person, scaled, with_document
 from .registration import (
     KNOWN_TURN,
     LOOKED_AT,
+    LOOKED_AT_UNFILTERED,
     SETTLED,
     SIDES,
     factors_of,
@@ -46,8 +47,6 @@ SMOOTH_HZ = 10.0
 SPINE = 0.1
 #: mm RMS by which a body misses its landmarks in a frame that is not believed (docs/decisions/frames-that-no-body-fits.md)
 MISSED_MM = 80.0
-#: radians: a coordinate nearer than this to the end of its range stands at it
-AT_LIMIT = 1e-6
 #: gaps the smoother may bridge, seconds
 BRIDGED_S = 0.5
 #: in ``trials.quality``: the residual of the whole trial, RMS over frames
@@ -123,7 +122,7 @@ def fit_body(
     points = _points(landmarks, rows)
     turns = _turns(landmarks, rows)
     _check_enough(points)
-    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int))
+    some = _looked_at(len(rows), is_filtered)
     given = dict(lengths or {})
     differ = different(measure_lengths(points, {}, True), given, " mm") if given else None
     lengths = given if differ is None else {}
@@ -143,9 +142,9 @@ def fit_body(
     smoothing: dict[str, object] = {"smooth_hz": smooth_hz}
     if smooth_hz is None or smooth_hz > 0:
         values, n_stances = _smoothed(model, prepare(model, targets), values, rate_hz, smooth_hz)
-        is_known = _bridged(is_known, 1000 * fitted.rms_m > MISSED_MM, round(BRIDGED_S * rate_hz))
+        is_known = bridged(is_known, 1000 * fitted.rms_m > MISSED_MM, round(BRIDGED_S * rate_hz))
         smoothing = {"smooth_hz": smooth_hz or "cross-validated", "stances_held": n_stances}
-    is_known, at_limits = _believed(model, values, is_known, doubtful)
+    is_known, at_limits = believed(model, values, is_known, doubtful)
     notes += at_limits
     result = _result(model, landmarks, rows, points, values, is_known)
     result.calibrations = [_as_calibration(name, value) for name, value in measured.items()]
@@ -155,6 +154,12 @@ def fit_body(
     ]  # fmt: skip
     result.notes += notes if differ is None else [f"body: {note(differ)}", *notes]
     return result
+
+
+def _looked_at(n: int, is_filtered: bool) -> Ints:
+    """Frames, of n, that scaling and registration use."""
+    most = LOOKED_AT if is_filtered else LOOKED_AT_UNFILTERED
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
 
 
 def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floats], list[str], list[str]]:
@@ -177,31 +182,6 @@ def _factors(measured: dict[str, float], is_video: bool) -> tuple[dict[str, Floa
         for n, (length, factor) in seen.items()
     ]
     return factors, list(seen), notes
-
-
-def _at_ends(model: Model, segments: Iterable[str]) -> list[int]:
-    """Places of the coordinates of joints that begin or end at one of these segments."""
-    index = {n: i for i, n in enumerate(model.coordinate_names)}
-    of = set(segments)
-    return [index[n] for j in model.joints if of & {j.parent, j.child} for n in j.coordinates]
-
-
-def _believed(model: Model, values: Floats, is_known: Bools, doubtful: Iterable[str]) -> tuple[Bools, list[str]]:
-    """is_known (T, Q) without the joints of doubtful segments and without what stands at the end of its range, and notes."""
-    out, notes = is_known.copy(), []
-    out[:, _at_ends(model, doubtful)] = False
-    for i, c in enumerate(model.coordinates):
-        if not c.is_clamped:
-            continue
-        for end in (c.minimum, c.maximum):
-            is_at_end = out[:, i] & (np.abs(values[:, i] - end) < AT_LIMIT)
-            out[is_at_end, i] = False
-            if is_at_end.any():
-                notes.append(
-                    f"body: {c.name} is left out in {counted(int(is_at_end.sum()), 'frame')} in which it stands at the end of the model's "
-                    f"range ({np.degrees(end):.0f}°), because the person's joint may be beyond it"
-                )
-    return out, notes
 
 
 def scale_parameters(settings: BodySettings, static_mm: Mapping[str, float], is_used: bool) -> dict[str, Any]:
@@ -294,20 +274,6 @@ def _misses(points: Mapping[str, Floats], n: int) -> bool:
     return bool(((seen > n / 2) & (seen < n)).any())
 
 
-def _bridged(is_known: Bools, is_far: Bools, longest: int) -> Bools:
-    """is_known (T, Q) with gaps of at most ``longest`` frames between known ones counted as known.
-
-    is_far : (T,) frames that are not believed, which a gap must not begin or end at.
-    """
-    out = is_known.copy()
-    for column in range(is_known.shape[1]):
-        known = np.flatnonzero(is_known[:, column])
-        for a, b in itertools.pairwise(known):
-            if 1 < b - a <= longest + 1 and not (is_far[a] or is_far[b]):
-                out[a:b, column] = True
-    return out
-
-
 def _result(
     model: Model,
     landmarks: Landmarks,
@@ -394,4 +360,4 @@ def cutoff_of(steps: Iterable[Step]) -> float:
 
 def settings_version() -> list[object]:
     """What determines the results of a fit besides the trial itself, for the hash of an ingest's settings."""
-    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, KNOWN_TURN, LINE_TURN, SPINE, HELD, MISSED_MM]
+    return [NAME, VERSION, SMOOTH_HZ, LOOKED_AT, LOOKED_AT_UNFILTERED, KNOWN_TURN, LINE_TURN, SPINE, HELD, MISSED_MM]

@@ -20,6 +20,8 @@ from .targets import Targets
 
 #: number of frames that scaling and registration use, evenly over the trial
 LOOKED_AT = 100
+#: the same where the landmarks are not filtered: their noise would stay in the places of registered points
+LOOKED_AT_UNFILTERED = 300
 #: the first of the two fits of registration uses every third of these frames, if there are at least ten
 FIRST_EVERY, FIRST_LEAST = 3, 10
 #: weight of segment rotations that the source or three points give, m² per rad²

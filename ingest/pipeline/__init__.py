@@ -80,7 +80,6 @@ def ingest(
         run.renew(plan)
         run.review()
         run.compare_with_folder(prune=prune)
-        run.say_lost_bodies()
     report.version, report.seconds = run.version, time.monotonic() - start
     if not (report.added or report.replaced or report.skipped or report.updated):
         raise CohortError(_nothing(scanned, report))

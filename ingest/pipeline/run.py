@@ -171,7 +171,7 @@ class Run:
                 self.report.warnings.append(f"{one['reviewer']} {one['action']}s {where}: {one['reason']}")
 
     def compare_with_folder(self, *, prune: bool) -> None:
-        """Report (and with prune remove) trials whose files the folder no longer has, and report trials with the same bytes."""
+        """Report (and with prune remove) trials whose files the folder no longer has; report the same bytes and lost bodies."""
         from neurostore.lake.version import open as open_lake
 
         columns = ("subject", "session", "trial", "source_sha256", "source_path")
@@ -198,6 +198,7 @@ class Run:
         else:
             self._say_gone("no longer in the cohort", [key for key in gone if key not in ignored])
             self._say_gone("excluded, as cohort.toml ignores their files", [key for key in gone if key in ignored])
+        self._say_lost_bodies()
         same: dict[str, dict[str, Key]] = {}
         for row in rows:
             if not (prune and row[:3] in gone):
@@ -208,7 +209,7 @@ class Run:
                     f"{len(files)} trials have identical files: {listed(map(key_text, files.values()))}; each is counted separately"
                 )
 
-    def say_lost_bodies(self) -> None:
+    def _say_lost_bodies(self) -> None:
         """Report trials whose body is gone, because they were read again without one being asked for."""
         if self.settings.body:
             return

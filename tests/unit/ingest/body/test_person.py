@@ -209,6 +209,20 @@ def test_a_person_of_three_metres_is_refused():
         fit_body(landmarks, RATE_HZ)
 
 
+def test_more_frames_are_registered_where_noise_is_left():
+    """The noise of a registered point falls with the root of the number of frames: 300 instead of 100."""
+    landmarks = _landmarks(_walk(400))
+    truth = {m.name: m.location for m in fit_body(landmarks, RATE_HZ, BodySettings(0.0)).model.markers}
+    skin = [n for n in landmarks.points if n.endswith(("asis", "psis", "heel", "toe", "lateral", "medial"))]
+    rng = np.random.default_rng(5)
+    landmarks.points = {n: p + rng.normal(0, 10.0, p.shape) * (n in skin) for n, p in landmarks.points.items()}
+    off = []
+    for is_filtered in (True, False):
+        model = fit_body(landmarks, RATE_HZ, BodySettings(0.0), is_filtered=is_filtered).model
+        off.append(np.mean([np.linalg.norm(m.location - truth[m.name]) for m in model.markers if m.name in skin]))
+    assert off[1] < 0.75 * off[0]
+
+
 def test_a_joint_at_the_end_of_its_range_is_not_measured():
     values = _walk(60)
     knee = person().coordinate_names.index("knee_angle_r")
