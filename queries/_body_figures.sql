@@ -148,7 +148,7 @@ shaped AS (
         / nullif(count(toes_ahead), 0)
             AS mirrored_pct,
         100.0 * count(*) FILTER (legs_along_hips < 0) / nullif(count(legs_along_hips), 0) AS legs_crossed_pct,
-        -- At least 20 mm behind: in a person who lies, the front of the pelvis is above it, neither in front nor behind.
+        -- At least 20 mm behind: if a person lies, the front of the pelvis is above it, neither in front nor behind.
         100.0 * count(*) FILTER (toes_ahead > 0 AND pelvis_ahead < -20 * hips_apart)
         / nullif(count(pelvis_ahead), 0)
             AS pelvis_reversed_pct,

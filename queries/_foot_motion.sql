@@ -7,10 +7,11 @@
 -- say whether it is on a treadmill is treated as one if the pelvis hardly moves (below 0.2 m/s) and that ground
 -- moves (above 0.15 m/s).
 -- heel_gain_m_s2 is the heel's upward acceleration.
--- One sort of the frames serves all methods. <quantity>_before and <quantity>_after are differences: the frame before or
--- after, minus this frame. before_s, after_s: the same of the time. heel_over_before, toe_over_before: of the frame
+-- One sort of the frames serves all methods. <quantity>_before and <quantity>_after are differences: the frame before
+-- or after, minus this frame. before_s, after_s: the same of the time. heel_over_before, toe_over_before: of the frame
 -- before, computed from its speeds. Windows that one method needs alone are in its file, over the columns and rows that
--- it needs: the columns here are many, and a window sorts all of them. The columns of a method are explained in its file.
+-- it needs: the columns here are many, and a window sorts all of them. The columns of a method are explained in its
+-- file.
 WITH slower AS (
     SELECT
         *,
