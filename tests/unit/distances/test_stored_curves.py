@@ -22,6 +22,8 @@ class Lake:
         self.is_kept, self.asked = is_kept, []
         self.connection = duckdb.connect()
         trials = frames.group_by("subject").agg(n_frames=pl.len())
+        others = {c.name for c in views.declared()["joint_angles"].columns} - set(frames.columns)
+        frames = frames.with_columns(pl.lit(None, pl.Float64).alias(name) for name in sorted(others))
         for name, rows in (("joint_angles", frames), ("gait_cycles", cycles), ("trials", trials)):
             self.connection.register("_given", rows.to_arrow())
             self.connection.execute(f"CREATE TABLE {name} AS FROM _given")
