@@ -12,7 +12,7 @@ from neurostore.distances.sampling import read_samples
 from neurostore.sql import views
 
 RATE = 50.0
-ANGLES = {name: f'"{name}"' for name in ("left_hip_flexion_deg", "left_knee_flexion_deg", "left_knee_flexion_rel_deg")}
+ANGLES = {name: f'"{name}"' for name in ("left_hip_flexion_deg", "left_knee_flexion_deg", "left_hip_flexion_rel_deg")}
 
 
 class Lake:
@@ -65,7 +65,7 @@ def frames_of(subject, n=200, missing=(), left_out=()):
             "time_s": time,
             "left_hip_flexion_deg": 20 * np.cos(3 * time),
             "left_knee_flexion_deg": pl.Series(knee, dtype=pl.Float64),
-            "left_knee_flexion_rel_deg": pl.Series([None] * n, dtype=pl.Float64),
+            "left_hip_flexion_rel_deg": pl.Series([None] * n, dtype=pl.Float64),
         }
     )
     return rows.filter(~pl.col("frame").is_in(list(left_out)))
